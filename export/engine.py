@@ -1,0 +1,303 @@
+"""requires -> convert -> check by running -> one rename into place: the same path for every format.
+
+Everything happens in a staging folder beside the target. An export that fails, or is killed, leaves no file at the
+target; the model is read and run, never changed.
+"""
+
+import contextlib
+import dataclasses
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from export import check as checks
+from export import manifest
+from export.artifact import Artifact, Written
+from export.executors import KerasExecutor, SavedModelExecutor, domains
+from export.manifest import Bundle, Manifest, Parity
+from export.runtime import Executor, load
+from export.runtime.inputs import Arrays, checked
+from export.subject import Subject, resolve
+from zoo.errors import ExportError, InvalidInput, unknown_name
+from zoo.spec import ModelSpec, Signature
+
+Model = keras.Model | str | os.PathLike[str]
+Calibration = Iterable[Mapping[str, Any]]
+QUANTIZE = ("dynamic", "float16", "int8")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One validated export. `calibration` holds batches that fit the model's inputs."""
+
+    subject: Subject
+    streaming: bool
+    chunk: int
+    quantize: str | None
+    calibration: tuple[Arrays, ...]
+
+
+@dataclass(frozen=True)
+class Format:
+    """`write` converts a job to a path, with the manifest's text inside; `open` runs what is there."""
+
+    file: str
+    write: Callable[[Job, Path, str], Written]
+    open: Callable[[Path], Executor]
+    quantize: tuple[str, ...] = ()
+    fixes_sizes: bool = False
+
+
+def _write_onnx(job: Job, path: Path, text: str) -> Written:
+    from export import onnx
+
+    return onnx.write(job.subject.source, path, text)
+
+
+def _write_tflite(job: Job, path: Path, text: str) -> Written:
+    from export import tflite
+
+    return tflite.write(job.subject.source, path, text, quantize=job.quantize, calibration=job.calibration)
+
+
+def _write_saved_model(job: Job, path: Path, text: str) -> Written:
+    from export import saved_model
+
+    return saved_model.write(job.subject.source, path, text)
+
+
+FORMATS = {
+    "onnx": Format("model.onnx", _write_onnx, load),
+    "tflite": Format("model.tflite", _write_tflite, load, fixes_sizes=True),
+    "saved_model": Format("saved_model", _write_saved_model, SavedModelExecutor),
+}
+
+
+def export(
+    model: Model,
+    to: str | Sequence[str] = tuple(FORMATS),
+    *,
+    out: str | os.PathLike[str],
+    streaming: bool = False,
+    chunk: int = 1,
+    quantize: str | None = None,
+    calibration: Calibration | None = None,
+    check: bool = True,
+) -> list[Artifact]:
+    """Writes `model` (a `keras.Model`, a `.keras` path or a zoo name) in each format to the folder `out/<name>/`:
+    model.onnx, model.tflite, saved_model/ and manifest.json.
+
+    streaming: states become inputs and outputs; TFLite files then take `chunk` steps at a time.
+    quantize: "dynamic", "float16" or "int8"; int8 needs `calibration`, batches {input name: array} of typical input.
+    check: runs what was written against Keras before it is moved into place; see `export.check`.
+    Raises InvalidInput (arguments), UnknownName, UntrustedFile, Unsupported (what no faithful file exists for, with the
+    layer and the remedy) and ParityError; then nothing was written and the model is as it was.
+    """
+    formats = _formats(to)
+    job = _job(model, None, formats, streaming, chunk, quantize, calibration)
+    target = Path(out) / job.subject.name
+    with _staged(target) as staged:
+        staged.mkdir()
+        made = [_make(job, name, staged / FORMATS[name].file, check) for name in formats]
+        manifest.write(staged, Bundle(job.subject.name, tuple(described for _, described in made)))
+    return [dataclasses.replace(artifact, path=target / artifact.path.name) for artifact, _ in made]
+
+
+def to_onnx(
+    model: Model,
+    path: str | os.PathLike[str],
+    *,
+    spec: ModelSpec | None = None,
+    streaming: bool = False,
+    quantize: str | None = None,
+    check: bool = True,
+) -> Artifact:
+    """Writes one `.onnx` file. `spec` is the card of a model that has one. Raises as `export` does."""
+    return _one("onnx", _job(model, spec, ("onnx",), streaming, 1, quantize, None), Path(path), check)
+
+
+def to_tflite(
+    model: Model,
+    path: str | os.PathLike[str],
+    *,
+    spec: ModelSpec | None = None,
+    streaming: bool = False,
+    chunk: int = 1,
+    quantize: str | None = None,
+    calibration: Calibration | None = None,
+    check: bool = True,
+) -> Artifact:
+    """Writes one `.tflite` file. Arguments and errors as in `export`."""
+    return _one("tflite", _job(model, spec, ("tflite",), streaming, chunk, quantize, calibration), Path(path), check)
+
+
+def to_saved_model(
+    model: Model,
+    path: str | os.PathLike[str],
+    *,
+    spec: ModelSpec | None = None,
+    streaming: bool = False,
+    check: bool = True,
+) -> Artifact:
+    """Writes one SavedModel folder, which loads without this package and without Keras. Raises as `export` does."""
+    return _one("saved_model", _job(model, spec, ("saved_model",), streaming, 1, None, None), Path(path), check)
+
+
+def _one(name: str, job: Job, path: Path, check: bool) -> Artifact:
+    suffix = Path(FORMATS[name].file).suffix
+    if path.suffix != suffix and suffix:
+        raise InvalidInput(f"The path of a {name} file must end in {suffix}, not {path.name!r}.")
+    with _staged(path) as staged:
+        artifact, _ = _make(job, name, staged, check)
+    return dataclasses.replace(artifact, path=path)
+
+
+def _formats(to: str | Sequence[str]) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys([to] if isinstance(to, str) else to))
+    if not names:
+        raise InvalidInput(f"No format given. The formats are {', '.join(FORMATS)}.")
+    for name in names:
+        if name not in FORMATS:
+            raise unknown_name("format", str(name), FORMATS, f"The formats are {', '.join(FORMATS)}.")
+    return names
+
+
+def _job(
+    model: Model,
+    spec: ModelSpec | None,
+    formats: Sequence[str],
+    streaming: bool,
+    chunk: int,
+    quantize: str | None,
+    calibration: Calibration | None,
+) -> Job:
+    if isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1:
+        raise InvalidInput(
+            f"chunk is the number of steps a streaming TFLite file takes at a time: at least 1, not {chunk!r}."
+        )
+    if quantize is not None and quantize not in QUANTIZE:
+        raise unknown_name("quantisation", str(quantize), QUANTIZE, f"Use one of {', '.join(QUANTIZE)}, or None.")
+    for name in formats:
+        if quantize is not None and quantize not in FORMATS[name].quantize:
+            takes = ", ".join(map(repr, FORMATS[name].quantize)) or "none"
+            raise InvalidInput(
+                f"Format {name!r} cannot be quantised to {quantize!r}; it takes {takes}. Leave it out of to=."
+            )
+    if quantize == "int8" and calibration is None:
+        raise InvalidInput(
+            "quantize='int8' needs calibration data: calibration=[{'input name': array}, …], "
+            "some 100 batches of what the model will see."
+        )
+    subject = resolve(model, spec)
+    return Job(subject, streaming, chunk, quantize, _calibration(subject.source.signature, calibration))
+
+
+def _calibration(signature: Signature, batches: Calibration | None) -> tuple[Arrays, ...]:
+    arrays = []
+    for index, batch in enumerate(batches or ()):
+        try:
+            arrays.append(checked(signature.inputs, batch))
+        except InvalidInput as error:
+            raise InvalidInput(f"Calibration batch {index}: {error}") from error
+    if batches is not None and not arrays:
+        raise InvalidInput("calibration holds no batch. Give some 100 batches of what the model will see.")
+    return tuple(arrays)
+
+
+@contextlib.contextmanager
+def _staged(target: Path) -> Iterator[Path]:
+    """A path beside `target` that becomes `target` in one rename when the block ends well, and is removed if not."""
+    if target.is_file() or target.is_symlink() or (target.is_dir() and any(target.iterdir())):
+        raise InvalidInput(f"{target} exists already. Remove it, or export to another place.")
+    home = next(folder for folder in target.parents if folder.exists())
+    try:
+        folder = tempfile.TemporaryDirectory(dir=home, prefix=".export-")
+    except OSError as error:
+        raise InvalidInput(f"Cannot write to {home}: {error.strerror}. Export to another place.") from error
+    with folder as name:
+        staged = Path(name) / target.name
+        yield staged
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(staged, target)
+
+
+def _make(job: Job, name: str, path: Path, check: bool) -> tuple[Artifact, Manifest]:
+    """Converts to `path` and checks what is there."""
+    draft = _manifest(job, name)
+    written = FORMATS[name].write(job, path, manifest.embedded(draft))
+    parity = _checked(job, name, path, draft) if check else None
+    files = manifest.tree_sha256(path)
+    described = dataclasses.replace(
+        draft, parity=parity, operators=written.operators, notes=tuple(written.notes), files=files
+    )
+    return _artifact(path, described), described
+
+
+def _manifest(job: Job, name: str) -> Manifest:
+    spec, signature = job.subject.spec, job.subject.source.signature
+    described = Manifest(
+        name=job.subject.name,
+        format=name,
+        signature=signature,
+        quantize=job.quantize,
+        streaming=job.streaming,
+        versions={"keras": keras.__version__, "tensorflow": tf.__version__},
+    )
+    if spec is None:
+        return described
+    units = {tensor.name: tensor.unit for tensor in (*spec.signature.inputs, *spec.signature.outputs)}
+    with_units = [
+        tuple(dataclasses.replace(tensor, unit=units.get(tensor.name, "")) for tensor in tensors)
+        for tensors in (signature.inputs, signature.outputs)
+    ]
+    return dataclasses.replace(
+        described,
+        signature=dataclasses.replace(signature, inputs=with_units[0], outputs=with_units[1]),
+        version=spec.version,
+        labels=spec.labels,
+        preprocessing=spec.preprocessing,
+        sample_rate=spec.sample_rate,
+    )
+
+
+def _checked(job: Job, name: str, path: Path, draft: Manifest) -> Parity:
+    """Runs the file, then writes what was measured into it."""
+    form, source = FORMATS[name], job.subject.source
+    executor = form.open(path)
+    if executor.metadata != draft:
+        raise ExportError(
+            f"{job.subject.name}: the {name} file does not hold its metadata. This is a fault of the exporter: report it."
+        )
+    candidate = checks.Checked(job.subject.name, name, executor, form.fixes_sizes)
+    report = checks.check(
+        candidate,
+        KerasExecutor(source, float32=True),
+        domains(source),
+        quantize=job.quantize,
+        samples=job.calibration,
+    )
+    parity = Parity(report.max_abs_diff, report.allowed)
+    manifest.embed_parity(path, draft, parity)
+    return parity
+
+
+def _artifact(path: Path, described: Manifest) -> Artifact:
+    files = [path] if path.is_file() else [item for item in path.rglob("*") if item.is_file()]
+    parity = described.parity
+    return Artifact(
+        path=path,
+        format=described.format,
+        bytes=sum(file.stat().st_size for file in files),
+        operators=described.operators,
+        max_abs_diff=parity.max_abs_diff if parity else None,
+        allowed=parity.allowed if parity else None,
+        ok=parity is not None,
+        notes=described.notes,
+        sha256=manifest.combined(described.files),
+    )

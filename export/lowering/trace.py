@@ -1,0 +1,129 @@
+"""Tracing a Keras model while its recurrent layers speak the target's language.
+
+`lowered(model, tracer)` opens a scope in which every layer that has a rule (`rules.py`, `streaming.py`) runs that rule
+in place of its own `call`. Nothing is cloned and nothing is rebuilt: nested, shared and subclassed models trace as they
+are, and the model is as it was when the scope closes. All arithmetic in the scope is float32, whatever the policy.
+"""
+
+import contextlib
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from export.lowering.recurrence import Recurrence
+
+States = Sequence[tf.Tensor] | None
+Run = tuple[tf.Tensor, list[tf.Tensor]]
+Replacements = dict[str, Callable[..., Any]]
+_SCOPE = threading.Lock()  # the scope borrows the model's layers, so one at a time
+
+
+class Target(ABC):
+    """How one file format expresses a recurrence. Axes: B batch, T time, D features, H units.
+
+    Every run takes x [B, T, D], its states [B, H] each or None for zeros, and the number of valid steps of each row,
+    `lengths` int32 [B], or None for all; it returns (sequence [B, T, H] in the order of time, final states).
+    A row holds its valid steps first. A backwards recurrence goes from the last valid step to step 0.
+    What the sequence holds beyond `lengths` is up to the target.
+    """
+
+    def expresses(self, item: Recurrence) -> bool:
+        """Whether `recurrence` computes this one exactly; if not, the layer runs as a loop of its own cell."""
+        return True
+
+    @abstractmethod
+    def recurrence(self, item: Recurrence, x: tf.Tensor, states: States, lengths: tf.Tensor | None) -> Run: ...
+
+    def pair(
+        self, items: tuple[Recurrence, Recurrence], x: tf.Tensor, states: States, lengths: tf.Tensor | None
+    ) -> tuple[Run, Run]:
+        """Both directions over the same x; a target with a two-direction operator overrides this."""
+        half = len(items[0].state_names)
+        first = self.recurrence(items[0], x, None if states is None else states[:half], lengths)
+        return first, self.recurrence(items[1], x, None if states is None else states[half:], lengths)
+
+    @abstractmethod
+    def take(self, values: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
+        """values [B, T, …], steps int32 [B, T'] -> values at those steps [B, T', …]."""
+
+    @abstractmethod
+    def order(self, key: tf.Tensor) -> tf.Tensor:
+        """int32 key [B, T] -> int32 [B, T], the steps in ascending order of their distinct keys."""
+
+    def unrolls(self, steps: int | None) -> bool:
+        """Whether a loop of `steps` steps (None if dynamic) is written out instead."""
+        return False
+
+
+class Tracer:
+    """One trace: the target it speaks to and what it has to say about the model (`notes`, shown to the user)."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def initial_states(self, layer: keras.layers.Layer, given: Any, batch: Any) -> list[tf.Tensor] | None:
+        """The flat initial states of a recurrent layer; None for zeros. A stateful layer starts from zeros."""
+        if given is not None:
+            return [tf.cast(state, tf.float32) for state in keras.tree.flatten(given)]
+        if getattr(layer, "stateful", False):
+            self.note(
+                f"Layer {layer.name!r} is stateful: the file starts every call from zero states. "
+                "Export with streaming=True to carry them from call to call."
+            )
+        return None
+
+    def final_states(self, layer: keras.layers.Layer, states: list[tf.Tensor]) -> None:
+        """Told the final states of every recurrent layer; a streaming trace returns them to the caller."""
+
+
+def flat_layers(model: keras.Model) -> list[keras.layers.Layer]:
+    """Every layer inside the model, the model itself and wrapped layers and cells included, each once."""
+    return list(dict.fromkeys(model._flatten_layers(include_self=True, recursive=True)))
+
+
+Rule = Callable[[Tracer, Any], Replacements]
+
+
+@contextlib.contextmanager
+def lowered(model: keras.Model, tracer: Tracer, rules: Sequence[tuple[type, Rule]]) -> Iterator[None]:
+    """The scope in which `model` traces in float32, each layer by the first of `rules` that fits its type."""
+    with _SCOPE, contextlib.ExitStack() as undo:
+        for layer in flat_layers(model):
+            undo.enter_context(_float32(layer))
+            rule = next((rule for kind, rule in rules if isinstance(layer, kind)), None)
+            if rule is not None:
+                undo.enter_context(_calling(layer, rule(tracer, layer)))
+        yield
+
+
+@contextlib.contextmanager
+def _calling(layer: keras.layers.Layer, replacements: Replacements) -> Iterator[None]:
+    """The named methods of this one layer (`call` or `inner_loop`) replaced."""
+    layer.__dict__.update(replacements)
+    try:
+        yield
+    finally:
+        for name in replacements:
+            del layer.__dict__[name]
+
+
+@contextlib.contextmanager
+def _float32(layer: keras.layers.Layer) -> Iterator[None]:
+    policy = layer.dtype_policy
+    if getattr(policy, "quantization_mode", None) or policy.compute_dtype == policy.variable_dtype == "float32":
+        yield
+        return
+    layer.dtype_policy = "float32"
+    try:
+        yield
+    finally:
+        layer.dtype_policy = policy

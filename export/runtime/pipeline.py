@@ -1,0 +1,71 @@
+"""Raw input in, a person's answer out, the same on every executor: NumPy only."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from export.runtime.executor import Executor
+from zoo.errors import InvalidInput
+from zoo.features import windows
+from zoo.spec import ModelSpec
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The most likely `label` with its probability `score`; `scores` holds all labels, most likely first.
+
+    `start` and `end` are the steps of the input it speaks of.
+    """
+
+    label: str
+    score: float
+    scores: dict[str, float]
+    start: int
+    end: int
+
+
+class Pipeline:
+    """Classifies recordings: an array [time, feature] or [example, time, feature], or a `.npy` or `.csv` file of one.
+
+    A recording longer than the window the model was trained on is cut into half-overlapping windows, one prediction
+    each. Raises InvalidInput for input of the wrong rank, feature count or dtype, or with NaN or infinity in it.
+    """
+
+    def __init__(self, spec: ModelSpec, executor: Executor) -> None:
+        if not spec.labels:
+            raise InvalidInput(f"Model {spec.name!r} has no labels to predict: it does {spec.task}.")
+        self.spec, self.executor = spec, executor
+
+    def __call__(self, raw: Any) -> list[Prediction]:
+        array = np.asarray(windows.read(raw) if isinstance(raw, str | Path) else raw)
+        if array.ndim not in (2, 3):
+            raise InvalidInput(
+                f"{self.spec.name} takes a recording [time, feature] or a batch [example, time, feature]; "
+                f"this input has shape {list(array.shape)}."
+            )
+        if array.ndim == 3:
+            return self._classify(array, [0] * len(array))
+        return self._classify(*windows.cut(array, self.spec.window or len(array)))
+
+    def _classify(self, batch: np.ndarray, starts: Sequence[int]) -> list[Prediction]:
+        name, output = self.spec.signature.input_names[0], self.spec.signature.output_names[0]
+        rows = softmax(self.executor.run({name: batch})[output])
+        return [self._prediction(row, start, start + batch.shape[1]) for row, start in zip(rows, starts, strict=True)]
+
+    def _prediction(self, probabilities: np.ndarray, start: int, end: int) -> Prediction:
+        order = np.argsort(-probabilities, kind="stable")
+        scores = {self.spec.labels[index]: float(probabilities[index]) for index in order}
+        label = next(iter(scores))
+        return Prediction(label, scores[label], scores, start, end)
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """
+    >>> softmax(np.array([[0.0, 0.0], [1000.0, 0.0]])).tolist()
+    [[0.5, 0.5], [1.0, 0.0]]
+    """
+    shifted = np.exp(logits.astype("float64") - logits.max(-1, keepdims=True))
+    return shifted / shifted.sum(-1, keepdims=True)

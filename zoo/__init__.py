@@ -1,0 +1,70 @@
+"""recurrent-zoo: recurrent models that really deploy.
+
+    zoo.list_models("*.har")            names
+    zoo.describe("gru.har")             the card
+    zoo.load("gru.har")                 keras.Model, pretrained
+    zoo.pipeline("gru.har", "onnx")     raw input in, labelled prediction out, on any backend
+
+Importing this package imports neither Keras nor TensorFlow; `load` and the Keras backends do.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import keras
+
+    from export.runtime.pipeline import Pipeline
+    from zoo.spec import ModelSpec
+
+__version__ = "0.1.0"
+__all__ = ["describe", "list_models", "load", "pipeline"]
+
+
+def list_models(pattern: str = "*") -> list[str]:
+    """The names of the pretrained models that match a shell-style pattern.
+
+    >>> list_models("*.har")
+    ['bilstm.har', 'gru.har', 'lstm.har', 'stacked_lstm.har']
+    """
+    from zoo import registry
+
+    return registry.names(pattern)
+
+
+def describe(name: str) -> "ModelSpec":
+    """The card of a model: task, signature, scores, published numbers, data set, licence, recipe, sha256 of its files.
+
+    >>> describe("gru.har").signature.inputs[0].describe()
+    'frames float32 [batch, time, 9]'
+    """
+    from zoo import registry
+
+    return registry.get(name)
+
+
+def load(name: str) -> "keras.Model":
+    """The pretrained Keras model, its files verified.
+
+    >>> load("gru.har").output_shape
+    (None, 6)
+    """
+    from zoo.loading import load
+
+    return load(name)
+
+
+def pipeline(name: str, backend: str = "onnx") -> "Pipeline":
+    """Raw input in, labelled and scored predictions out, the same on every backend.
+
+    backend: "onnx" (needs neither TensorFlow nor Keras), "keras", "tflite" or "saved_model"; the last two are
+    exported on first use and kept in the cache.
+
+    >>> import numpy as np
+    >>> prediction = pipeline("gru.har")(np.zeros((128, 9), "float32"))[0]
+    >>> prediction.label in describe("gru.har").labels
+    True
+    """
+    from export.backends import open_model
+    from export.runtime.pipeline import Pipeline
+
+    return Pipeline(describe(name), open_model(name, backend))

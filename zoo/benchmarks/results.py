@@ -1,0 +1,44 @@
+"""Result files: CSV with the conditions of the run in every row, so that a row can be judged alone."""
+
+import csv
+import os
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parent / "results"
+
+
+def conditions(packages: Sequence[str]) -> dict[str, str]:
+    """Commit, device and versions: what a number depends on besides the code it measures."""
+    found = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=FOLDER, capture_output=True, text=True)
+    return {
+        "commit": found.stdout.strip() or "unknown",
+        "device": f"{_processor()}, {os.cpu_count()} cores",
+        "versions": " ".join(f"{name} {metadata.version(name)}" for name in packages),
+    }
+
+
+def write(name: str, rows: Sequence[Mapping[str, Any]]) -> Path:
+    path = FOLDER / f"{name}.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def read(name: str) -> list[dict[str, str]]:
+    with (FOLDER / f"{name}.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())

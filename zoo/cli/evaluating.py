@@ -1,0 +1,48 @@
+"""`zoo eval`: the score of a card, measured again."""
+
+import time
+from typing import Annotated, Any
+
+import typer
+
+from export.backends import open_model
+from zoo import datasets, registry
+from zoo.cli.output import AsJson, console, number, print_json
+from zoo.evaluation import evaluate as score_of
+
+
+def evaluate(
+    name: Annotated[str, typer.Argument(help="A model name.")],
+    backend: Annotated[str, typer.Option(help="keras, onnx, tflite or saved_model.")] = "keras",
+    quantize: Annotated[str | None, typer.Option(help="dynamic, float16 or int8, where the backend has it.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The score on the test split of the model's data set (from $ZOO_DATA, or downloaded)."""
+    found = measure(name, backend, quantize)
+    if as_json:
+        print_json(found)
+        return
+    value = number(found["metric"], found["value"])
+    console.print(
+        f"{name}  {backend}{f' {quantize}' if quantize else ''}  {found['metric']} {value}  "
+        f"({found['split']} split of {found['dataset']}, {found['examples']} examples, {found['seconds']:.1f} s)"
+    )
+
+
+def measure(name: str, backend: str, quantize: str | None = None) -> dict[str, Any]:
+    spec = registry.get(name)
+    split = datasets.get(spec.dataset.name).load().test
+    executor = open_model(name, backend, quantize)
+    started = time.perf_counter()
+    value = score_of(executor, split, spec.score.metric, spec.signature.input_names[0], spec.signature.output_names[0])
+    return {
+        "name": name,
+        "backend": backend,
+        "quantize": quantize,
+        "dataset": spec.dataset.name,
+        "split": "test",
+        "metric": spec.score.metric,
+        "value": value,
+        "examples": len(split),
+        "seconds": round(time.perf_counter() - started, 3),
+    }

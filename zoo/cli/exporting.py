@@ -1,0 +1,62 @@
+"""`zoo export` and `zoo check`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from zoo.cli.output import AsJson, console, print_json, print_table, size
+
+
+def export(
+    model: Annotated[str, typer.Argument(help="A model name, or the path of a .keras file.")],
+    to: Annotated[str, typer.Option(help="Formats, separated by commas.")] = "onnx,tflite,saved_model",
+    out: Annotated[Path, typer.Option(help="The folder that gets OUT/NAME/.")] = Path("out"),
+    quantize: Annotated[str | None, typer.Option(help="dynamic, float16 or int8.")] = None,
+    streaming: Annotated[bool, typer.Option("--streaming", help="States become inputs and outputs.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Writes the model in each format, runs what was written, and compares it with Keras."""
+    import export as engine
+
+    formats = tuple(name.strip() for name in to.split(",") if name.strip())
+    artifacts = engine.export(model, to=formats, out=out, quantize=quantize, streaming=streaming)
+    if as_json:
+        print_json([artifact.as_json() for artifact in artifacts])
+        return
+    columns = ("format", "path", "size", "operators", "max|diff|", "allowed", "")
+    print_table(columns, [_row(artifact) for artifact in artifacts], right=("size", "max|diff|", "allowed"))
+    for note in dict.fromkeys(note for artifact in artifacts for note in artifact.notes):
+        console.print(f"note: {note}", soft_wrap=True)
+
+
+def check(
+    path: Annotated[Path, typer.Argument(help="A .onnx or .tflite file, or a SavedModel folder.")],
+    against: Annotated[str | None, typer.Option(help="The Keras model: a name or a .keras file.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Runs a file from anywhere against the Keras model it came from; exit code 1 if they differ."""
+    from export.check import check_file
+
+    report = check_file(path, against=against)
+    if as_json:
+        print_json({"path": str(path), "max_abs_diff": report.max_abs_diff, "allowed": report.allowed, "ok": True})
+        return
+    console.print(f"{path}  max|diff| {report.max_abs_diff:.1e} (allowed {report.allowed:.0e})  ok", soft_wrap=True)
+
+
+NATIVE = ("LSTM", "GRU", "RNN", "UNIDIRECTIONAL_SEQUENCE_LSTM", "WHILE", "Loop", "Scan", "StatefulPartitionedCall")
+
+
+def _row(artifact: Any) -> tuple[str, ...]:
+    native = {name: count for name, count in artifact.operators.items() if name in NATIVE or "Quantize" in name}
+    shown = (
+        ", ".join(f"{name} ×{count}" for name, count in native.items())
+        or f"{sum(artifact.operators.values())} built-in"
+    )
+    if artifact.format == "tflite":
+        shown += ", no Flex"
+    difference = "–" if artifact.max_abs_diff is None else f"{artifact.max_abs_diff:.1e}"
+    allowed = "–" if artifact.allowed is None else f"{artifact.allowed:.0e}"
+    ok = "ok" if artifact.ok else "not checked"
+    return artifact.format, str(artifact.path), size(artifact.bytes), shown, difference, allowed, ok

@@ -1,0 +1,108 @@
+"""`zoo list` and `zoo show`: cards only, so they answer at once."""
+
+import dataclasses
+from typing import Annotated, Any
+
+import typer
+
+from zoo import registry
+from zoo.cli.output import AsJson, console, number, print_json, print_table, size
+from zoo.errors import UnknownName
+from zoo.spec import ModelSpec
+
+
+def list_models(
+    pattern: Annotated[str, typer.Argument(help="A shell-style pattern, for example 'gru.*' or '*.har'.")] = "*",
+    task: Annotated[str | None, typer.Option(help="Only models of this task.")] = None,
+    architecture: Annotated[str | None, typer.Option(help="Only this architecture.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The pretrained models with their measured scores."""
+    specs = [registry.get(name) for name in registry.names(pattern)]
+    specs = [spec for spec in specs if task in (None, spec.task) and architecture in (None, spec.architecture)]
+    if not specs:
+        raise UnknownName(_nothing_left(pattern, task, architecture))
+    if as_json:
+        print_json([_row(spec) for spec in specs])
+        return
+    rows = [
+        (
+            spec.name,
+            spec.task,
+            spec.dataset.name,
+            spec.score.metric,
+            number(spec.score.metric, spec.score.value),
+            ", ".join(number(spec.score.metric, item.value) for item in spec.published) or "–",
+            f"{spec.parameters:,}",
+            size(sum(spec.bytes.values())),
+        )
+        for spec in specs
+    ]
+    columns = ("name", "task", "data", "metric", "score", "published", "parameters", "size")
+    print_table(columns, rows, right=("score", "published", "parameters", "size"))
+
+
+def show(name: Annotated[str, typer.Argument(help="A model name.")], as_json: AsJson = False) -> None:
+    """The card of one model: what it does, how well, from what data, under which licence."""
+    spec = registry.get(name)
+    if as_json:
+        print_json(dataclasses.asdict(spec))
+        return
+    console.print(f"[bold]{spec.name}[/]  {spec.summary}\n")
+    print_table(("", ""), _facts(spec))
+    console.print("\n[bold]Scores[/]")
+    columns = ("metric", "split", "backend", "quantize", "value", "over seeds", "examples")
+    print_table(columns, [_score_row(score) for score in spec.scores], right=("value", "examples"))
+    for item in spec.published:
+        console.print(
+            f"published: {number(spec.score.metric, item.value)}  {item.what} ({item.source})", soft_wrap=True
+        )
+
+
+def _row(spec: ModelSpec) -> dict[str, Any]:
+    return {
+        "name": spec.name,
+        "task": spec.task,
+        "architecture": spec.architecture,
+        "dataset": spec.dataset.name,
+        "metric": spec.score.metric,
+        "value": spec.score.value,
+        "published": [item.value for item in spec.published],
+        "parameters": spec.parameters,
+        "bytes": sum(spec.bytes.values()),
+    }
+
+
+def _facts(spec: ModelSpec) -> list[tuple[str, str]]:
+    def tensor(item: Any) -> str:
+        return item.describe() + (f" ({item.unit})" if item.unit else "")
+
+    return [
+        ("task", f"{spec.task}: {', '.join(spec.labels)}" if spec.labels else spec.task),
+        ("input", "; ".join(tensor(item) for item in spec.signature.inputs)),
+        ("output", "; ".join(tensor(item) for item in spec.signature.outputs)),
+        ("preprocessing", spec.preprocessing),
+        ("use", spec.intended_use),
+        *(("limit", limit) for limit in spec.limits),
+        ("data", f"{spec.dataset.title}, {spec.dataset.url}"),
+        ("licence", spec.dataset.licence),
+        ("parameters", f"{spec.parameters:,}; {spec.multiply_adds_per_step:,} multiply-adds a step"),
+        ("files", ", ".join(f"{name} {size(count)}" for name, count in spec.bytes.items())),
+        ("recipe", f"{spec.recipe}, seed {spec.seed}, {_training(spec)}"),
+        *(("tried", text) for text in spec.tried),
+    ]
+
+
+def _training(spec: ModelSpec) -> str:
+    return ", ".join(f"{name} {value}" for name, value in spec.training.items())
+
+
+def _score_row(score: Any) -> tuple[str, ...]:
+    seeds = [number(score.metric, value) for value in score.seeds]
+    value = number(score.metric, score.value)
+    return score.metric, score.split, score.backend, score.quantize or "–", value, ", ".join(seeds), str(score.examples)
+
+
+def _nothing_left(pattern: str, task: str | None, architecture: str | None) -> str:
+    wanted = [f"{name} {value!r}" for name, value in (("task", task), ("architecture", architecture)) if value]
+    return f"No model matches {pattern!r} with {' and '.join(wanted)}. Run `zoo list` to see all."

@@ -1,0 +1,45 @@
+"""How commands print: a table for people, JSON for machines."""
+
+import json
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+console = Console(highlight=False)
+
+
+def print_json(value: Any) -> None:
+    print(json.dumps(value, indent=1, ensure_ascii=False))
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, right: Sequence[str] = ()) -> None:
+    """Columns named in `right` are aligned to the right."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(str(cell) for cell in row))
+    console.print(table)
+
+
+def size(count: int) -> str:
+    """
+    >>> size(900), size(80_500), size(3_000_000)
+    ('900 B', '79 KiB', '2.9 MiB')
+    """
+    if count < 1024:
+        return f"{count} B"
+    return f"{count / 1024:.0f} KiB" if count < 1024**2 else f"{count / 1024**2:.1f} MiB"
+
+
+def number(metric: str, value: float) -> str:
+    """A score as people write it.
+
+    >>> number("accuracy", 0.95123), number("mean_squared_error", 0.00123)
+    ('95.1 %', '0.00123')
+    """
+    return f"{100 * value:.1f} %" if metric == "accuracy" else f"{value:.3g}"

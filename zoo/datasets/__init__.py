@@ -1,0 +1,26 @@
+"""The data sets, one file each: public source with sha256, licence, splits.
+
+`$ZOO_DATA` names a folder that mirrors them (`<name>/<file>`); without it they are downloaded once into the cache.
+"""
+
+from zoo.datasets import adding, har
+from zoo.datasets.base import Dataset, Split, Splits
+from zoo.errors import unknown_name
+
+__all__ = ["Dataset", "Split", "Splits", "get", "names"]
+
+_ALL = {dataset.ref.name: dataset for dataset in (adding.DATASET, har.DATASET)}
+
+
+def names() -> list[str]:
+    return sorted(_ALL)
+
+
+def get(name: str) -> Dataset:
+    """
+    >>> get("adding").ref.title
+    'The adding problem'
+    """
+    if name not in _ALL:
+        raise unknown_name("data set", name, _ALL, f"The data sets are {', '.join(names())}.")
+    return _ALL[name]

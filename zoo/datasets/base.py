@@ -1,0 +1,80 @@
+"""What a data set is, and how its files come here: mirrored by `$ZOO_DATA`, else downloaded once and verified."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from zoo.errors import DataMissing, UntrustedFile
+from zoo.spec import DatasetRef
+
+
+@dataclass(frozen=True)
+class Split:
+    """Examples x [N, …] with targets y [N, …]; `groups` [N] says who an example comes from, where that matters."""
+
+    x: np.ndarray
+    y: np.ndarray
+    groups: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+@dataclass(frozen=True)
+class Splits:
+    train: Split
+    validation: Split
+    test: Split
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A named set with fixed splits; `labels` name the classes of a classification task, in order."""
+
+    ref: DatasetRef
+    labels: tuple[str, ...]
+    load: Callable[[], Splits]
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    url: str
+    sha256: str
+
+
+def mirrored(folder: str, file: str, sha256: str) -> Path | None:
+    """The file under `$ZOO_DATA`, verified; None where that variable is not set."""
+    root = os.environ.get("ZOO_DATA")
+    if not root:
+        return None
+    path = Path(root) / folder / file
+    if not path.is_file():
+        raise DataMissing(f"$ZOO_DATA is {root!r}, but {path} does not exist. Complete the mirror, or unset ZOO_DATA.")
+    verify(path, sha256)
+    return path
+
+
+def download(file: RemoteFile) -> Path:
+    """The file in the cache, fetched once. Raises DataMissing when the network has no answer."""
+    import pooch
+
+    name = file.url.rsplit("/", 1)[-1]
+    try:
+        found = pooch.retrieve(file.url, f"sha256:{file.sha256}", fname=name, path=pooch.os_cache("recurrent-zoo"))
+    except ValueError as error:
+        raise UntrustedFile(f"{file.url} is not the file this project was built on: {error}") from error
+    except OSError as error:
+        raise DataMissing(
+            f"Cannot download {file.url} ({error}). Set ZOO_DATA to a folder that mirrors the data sets, or go online."
+        ) from error
+    return Path(found)
+
+
+def verify(path: Path, sha256: str) -> None:
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if digest != sha256:
+        raise UntrustedFile(f"{path} has sha256 {digest}, expected {sha256}: delete it and fetch it again.")

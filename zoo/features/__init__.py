@@ -1,0 +1,1 @@
+"""NumPy-only transforms shared by training and serving."""

@@ -1,0 +1,106 @@
+"""`LSTM` and `GRU`: Keras' layers, argument for argument, around our cells, with a `path` of execution one can name."""
+
+from typing import Any
+
+import keras
+
+from zoo.cells import GRUCell, LSTMCell
+from zoo.cells.dropout import check_rate
+from zoo.errors import PathNotEligible
+from zoo.layers import paths
+
+_CELL_ARGUMENTS = (
+    "activation recurrent_activation use_bias kernel_initializer recurrent_initializer bias_initializer "
+    "kernel_regularizer recurrent_regularizer bias_regularizer kernel_constraint recurrent_constraint bias_constraint "
+    "dropout recurrent_dropout seed"
+).split()
+_USE_CUDNN = {"cell": False, "cudnn": True}
+
+
+class _Pathed:
+    """What `LSTM` and `GRU` add to their Keras base: our cell in place of Keras', and `path`."""
+
+    def _take_path(self, path: str, cell_type: type[keras.layers.Layer], *more_arguments: str) -> None:
+        self.execution_path = paths.check_path(path)
+        self.use_cudnn = _USE_CUDNN.get(path, self.use_cudnn)
+        theirs = self.cell
+        self._tracker.untrack(theirs)  # neither deleting nor replacing it does: the layer would hold both cells
+        del self.cell
+        self.cell = cell_type(
+            theirs.units,
+            **{name: getattr(theirs, name) for name in (*_CELL_ARGUMENTS, *more_arguments)},
+            dtype=theirs.dtype_policy,
+            trainable=theirs.trainable,
+            name=theirs.name,
+        )
+
+    def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
+        paths.require("cudnn" if self.execution_path == "cudnn" else "cell", self)
+        super().build(sequences_shape, initial_state_shape)
+
+    def inner_loop(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:
+        if self.execution_path == "cudnn":
+            self._require_right_padding(keras.tree.flatten(mask)[0])  # nested where states are inputs of the model
+        return super().inner_loop(sequences, initial_state, mask, training=training)
+
+    def _require_right_padding(self, mask: Any) -> None:
+        if mask is not None and _is_eager(mask) and not paths.right_padded(mask):
+            raise PathNotEligible(
+                f"Layer {self.name!r} cannot run path='cudnn': the mask must be right-padded (True up to the length, "
+                "False after it) in every row. Change that, or use path='auto' or path='cell'."
+            )
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "path": self.execution_path}
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class LSTM(_Pathed, keras.layers.LSTM):
+    """A long short-term memory over a sequence: x [B, T, D] -> [B, H], or [B, T, H] with `return_sequences`.
+
+    Takes every argument of `keras.layers.LSTM` and behaves as it does: weights, masking, states, `Bidirectional`,
+    serialisation. The step is `zoo.cells.LSTMCell`.
+
+    path:   "auto"   the fastest eligible path (the default)
+            "cell"   our cell, step by step, on every backend
+            "cudnn"  cuDNN through the Keras backend
+    Raises: PathNotEligible when a path was asked for and one of its rules is broken, with that rule.
+
+    >>> import numpy as np
+    >>> LSTM(8, return_sequences=True)(np.zeros((2, 5, 3), "float32")).shape
+    TensorShape([2, 5, 8])
+    """
+
+    def __init__(self, units: int, *args: Any, path: str = "auto", **kwargs: Any) -> None:
+        for name in ("dropout", "recurrent_dropout"):
+            check_rate(name, kwargs.get(name, 0.0))
+        super().__init__(units, *args, **kwargs)
+        self._take_path(path, LSTMCell, "unit_forget_bias")
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class GRU(_Pathed, keras.layers.GRU):
+    """A gated recurrent unit over a sequence: x [B, T, D] -> [B, H], or [B, T, H] with `return_sequences`.
+
+    Takes every argument of `keras.layers.GRU` and behaves as it does. The step is `zoo.cells.GRUCell`;
+    `path` is that of `zoo.layers.LSTM`, where cuDNN also needs `reset_after=True`.
+
+    >>> import numpy as np
+    >>> GRU(8)(np.zeros((2, 5, 3), "float32")).shape
+    TensorShape([2, 8])
+    """
+
+    def __init__(self, units: int, *args: Any, path: str = "auto", **kwargs: Any) -> None:
+        for name in ("dropout", "recurrent_dropout"):
+            check_rate(name, kwargs.get(name, 0.0))
+        super().__init__(units, *args, **kwargs)
+        self._take_path(path, GRUCell, "reset_after")
+
+
+def _is_eager(tensor: Any) -> bool:
+    """Whether the values can be read now: a symbolic or traced mask is checked by the cuDNN kernel's own assertion."""
+    try:
+        keras.ops.convert_to_numpy(tensor)
+    except Exception:  # each backend has an exception of its own for a traced tensor
+        return False
+    return True

@@ -1,0 +1,33 @@
+"""Model families, one file each: `build(family, config) -> keras.Model`, weights fresh."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+
+from zoo.errors import InvalidInput, unknown_name
+from zoo.models import classifier, regressor
+
+FAMILIES: dict[str, tuple[type[Any], Callable[[Any], keras.Model]]] = {
+    "classifier": (classifier.Config, classifier.build),
+    "regressor": (regressor.Config, regressor.build),
+}
+
+
+def build(family: str, config: Mapping[str, Any], name: str | None = None) -> keras.Model:
+    """The model that `config` describes. Raises UnknownName or InvalidInput naming the setting at fault.
+
+    >>> build("classifier", {"recurrence": "gru", "units": [8], "features": 9, "classes": 6}).output_shape
+    (None, 6)
+    """
+    if family not in FAMILIES:
+        raise unknown_name("model family", family, FAMILIES, f"The families are {', '.join(FAMILIES)}.")
+    kind, builder = FAMILIES[family]
+    try:
+        settings = kind(**config)
+    except TypeError as error:
+        raise InvalidInput(f"The {family} config {dict(config)} does not fit: {error}.") from error
+    model = builder(settings)
+    if name is not None:
+        model.name = name
+    return model

@@ -1,0 +1,62 @@
+"""The recurrent stack that the families share: raw steps in, one vector a sequence out."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import keras
+
+from zoo.errors import InvalidInput
+from zoo.layers import GRU, LSTM
+
+_LAYERS = {"lstm": LSTM, "gru": GRU, "simple_rnn": keras.layers.SimpleRNN}
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """`units` holds one size a layer; `pooling` reads the last hidden state or the mean over time;
+    `noise` and `dropout` act in training only. `normalize` puts a `Normalization` first, adapted by the recipe.
+    `compand` > 0 adds tanh(compand x) of the first `compand_features` channels, so that a movement too small to
+    matter beside large ones is still seen; the idea is that of companding in telephony."""
+
+    recurrence: Literal["lstm", "gru", "simple_rnn"]
+    units: tuple[int, ...]
+    features: int
+    bidirectional: bool = False
+    pooling: Literal["last", "mean"] = "last"
+    dropout: float = 0.0
+    noise: float = 0.0
+    normalize: bool = True
+    compand: float = 0.0
+    compand_features: int = 0
+
+    def __post_init__(self) -> None:
+        if self.recurrence not in _LAYERS:
+            raise InvalidInput(f"recurrence={self.recurrence!r} is unknown; use one of {', '.join(_LAYERS)}.")
+        if not self.units or any(size < 1 for size in self.units):
+            raise InvalidInput(f"units={list(self.units)} must hold one positive size for each layer.")
+        if self.pooling not in ("last", "mean"):
+            raise InvalidInput(f"pooling={self.pooling!r} is unknown; use 'last' or 'mean'.")
+
+
+def encode(frames: Any, config: EncoderConfig) -> Any:
+    """frames [B, T, features] -> [B, units], or [B, 2 units] when bidirectional."""
+    # Layers
+    x = keras.layers.Normalization(name="normalization")(frames) if config.normalize else frames
+    if config.compand:
+        x = keras.layers.Concatenate(name="companded")([x, _companded(x, config)])
+    if config.noise:
+        x = keras.layers.GaussianNoise(config.noise, name="noise")(x)
+    for index, units in enumerate(config.units):
+        sequences = index < len(config.units) - 1 or config.pooling == "mean"
+        layer = _LAYERS[config.recurrence](units, return_sequences=sequences, name=f"{config.recurrence}_{index + 1}")
+        if config.bidirectional:
+            layer = keras.layers.Bidirectional(layer, name=f"bidirectional_{index + 1}")
+        x = layer(x)
+        if config.dropout:
+            x = keras.layers.Dropout(config.dropout, name=f"dropout_{index + 1}")(x)
+    return keras.layers.GlobalAveragePooling1D(name="mean_over_time")(x) if config.pooling == "mean" else x
+
+
+def _companded(x: Any, config: EncoderConfig) -> Any:
+    scaled = keras.layers.Rescaling(config.compand, name="amplified")(x[..., : config.compand_features])
+    return keras.layers.Activation("tanh", name="saturated")(scaled)

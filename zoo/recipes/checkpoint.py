@@ -1,0 +1,48 @@
+"""Checkpoints that survive a kill at any moment: written beside, then moved into place in one rename."""
+
+import json
+import os
+import zipfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.errors import UntrustedFile
+
+
+@dataclass
+class Progress:
+    """Where a run is: `epoch` epochs done; `history` holds one dict of numbers an epoch; `best` is the index of the
+    epoch that is kept; `identity` tells runs of other recipes, seeds and lengths apart."""
+
+    identity: dict[str, Any]
+    epoch: int = 0
+    best: int = -1
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+def save(path: Path, progress: Progress, groups: dict[str, Sequence[np.ndarray]]) -> None:
+    """The named groups of arrays and the progress, in one file without pickles."""
+    arrays = {f"{group}/{index:05d}": array for group, items in groups.items() for index, array in enumerate(items)}
+    beside = path.with_suffix(".partial")
+    with beside.open("wb") as file:
+        np.savez(file, progress=np.frombuffer(json.dumps(asdict(progress)).encode(), "uint8"), **arrays)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(beside, path)
+
+
+def restore(path: Path) -> tuple[Progress, dict[str, list[np.ndarray]]]:
+    """The inverse of `save`. Raises UntrustedFile for a file that is truncated or not a checkpoint."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            progress = Progress(**json.loads(file["progress"].tobytes()))
+            groups: dict[str, list[np.ndarray]] = {}
+            for key in sorted(name for name in file.files if name != "progress"):
+                groups.setdefault(key.partition("/")[0], []).append(file[key])
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise UntrustedFile(f"{path} is not a readable checkpoint ({error}). Delete it and train again.") from error
+    return progress, groups

@@ -1,0 +1,58 @@
+"""A recipe: everything a training run depends on besides its seed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from zoo.spec import Published
+
+Augment = Callable[[np.random.Generator, np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """`config` builds the model of `family`; `metric` on the validation split chooses the epoch that is kept.
+
+    The learning rate rises linearly over `warmup` of the steps and falls to zero along a cosine (Loshchilov & Hutter
+    2017, arXiv:1608.03983); the optimizer is AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101) with the gradient
+    clipped to a global norm. With `average` > 0 the weights that are judged and kept are a moving average over the
+    steps (Polyak & Juditsky 1992), each step keeping that share of it.
+    """
+
+    name: str
+    task: str
+    family: str
+    config: dict[str, Any]
+    dataset: str
+    metric: str
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float = 0.0
+    warmup: float = 0.1
+    clip_norm: float = 1.0
+    label_smoothing: float = 0.0
+    average: float = 0.0
+    augment: Augment | None = None
+    card: "CardText | None" = None
+
+    @property
+    def module(self) -> str:
+        return f"zoo/recipes/{self.name.replace('.', '_')}.py"
+
+
+@dataclass(frozen=True)
+class CardText:
+    """What the card of a published model says beyond what is measured."""
+
+    summary: str
+    intended_use: str
+    limits: tuple[str, ...]
+    preprocessing: str
+    input_unit: str
+    published: tuple[Published, ...]
+    sample_rate: float | None = None
+    window: int | None = None
+    tried: tuple[str, ...] = field(default=())

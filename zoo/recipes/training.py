@@ -1,0 +1,202 @@
+"""The one training loop: seeded, checkpointed every epoch, resumable to the same weights, on every Keras backend."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from zoo import datasets, models
+from zoo.datasets import Split
+from zoo.errors import InvalidInput
+from zoo.evaluation import HIGHER_IS_BETTER, score
+from zoo.recipes import checkpoint
+from zoo.recipes.checkpoint import Progress
+from zoo.recipes.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a progress bar shows: `epoch` and `step` count from 1; `validation` is set at the end of an epoch."""
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    loss: float
+    validation: float | None = None
+
+
+Report = Callable[[Step], None]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The model with the kept weights, and how each epoch went."""
+
+    model: keras.Model
+    progress: Progress
+
+    @property
+    def validation(self) -> float:
+        return self.progress.history[self.progress.best]["validation"]
+
+
+def train(
+    recipe: Recipe,
+    folder: Path,
+    *,
+    seed: int = 0,
+    epochs: int | None = None,
+    resume: bool = False,
+    report: Report = lambda step: None,
+) -> Trained:
+    """Runs `recipe` in `folder` (`checkpoint.npz`, then `model.weights.h5`) and returns the kept model.
+
+    With `resume` it goes on where the checkpoint stands and ends with the weights of an unbroken run.
+    Raises InvalidInput if the folder holds another run, or a run and `resume` is not set.
+    """
+    run = _Run(recipe, folder, seed, epochs or recipe.epochs)
+    run.start(resume)
+    while run.progress.epoch < run.epochs:
+        run.one_epoch(report)
+    run.load(run.kept)
+    run.model.save_weights(folder / "model.weights.h5")
+    return Trained(run.model, run.progress)
+
+
+class _Run:
+    def __init__(self, recipe: Recipe, folder: Path, seed: int, epochs: int) -> None:
+        if epochs < 1:
+            raise InvalidInput(f"epochs={epochs} trains nothing: give a number from 1 up.")
+        self.recipe, self.path, self.seed, self.epochs = recipe, folder / "checkpoint.npz", seed, epochs
+        self.progress = Progress({"recipe": recipe.name, "seed": seed, "epochs": epochs})
+        keras.utils.set_random_seed(seed)
+        self.splits = datasets.get(recipe.dataset).load()
+        self.steps = len(self.splits.train) // recipe.batch_size
+        self.model = models.build(recipe.family, recipe.config)
+        for layer in self.model.layers:
+            if isinstance(layer, keras.layers.Normalization):
+                layer.adapt(self.splits.train.x)
+        # XLA on the CPU makes stacked recurrences five times slower; the JAX backend cannot do without it.
+        jit = keras.backend.backend() != "tensorflow"
+        self.model.compile(_optimizer(recipe, self.steps * epochs), _loss(recipe), jit_compile=jit)
+        self.model.optimizer.build(self.model.trainable_variables)
+        self.average = self.weights()
+        self.kept = self.weights()
+
+    def start(self, resume: bool) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if not self.path.exists():
+            return
+        if not resume:
+            raise InvalidInput(f"{self.path.parent} holds a run already: go on with --resume, or choose another --out.")
+        found, groups = checkpoint.restore(self.path)
+        if found.identity != self.progress.identity:
+            raise InvalidInput(
+                f"{self.path} is a run of {found.identity}, not of {self.progress.identity}: choose another --out."
+            )
+        self.progress, self.average, self.kept = found, groups["average"], groups["kept"]
+        _assign(self.model.variables, groups["model"])
+        _assign(self.model.optimizer.variables, groups["optimizer"])
+
+    def one_epoch(self, report: Report) -> None:
+        epoch, started = self.progress.epoch, time.perf_counter()
+        callback = _EveryStep(self, report)
+        x, y = self.epoch_data(np.random.default_rng([self.seed, epoch]))
+        batch = self.recipe.batch_size
+        self.model.fit(x, y, batch_size=batch, shuffle=False, verbose=0, callbacks=[callback])
+        validation, loss = self.validate(), callback.loss
+        seconds = time.perf_counter() - started
+        self.progress.history.append({"loss": loss, "validation": validation, "seconds": seconds})
+        if self._is_best(validation):
+            self.progress.best, self.kept = epoch, self.judged()
+        self.progress.epoch = epoch + 1
+        self.save()
+        report(Step(epoch + 1, self.epochs, self.steps, self.steps, loss, validation))
+
+    def epoch_data(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """The training split in a new order, augmented; the remainder of the last batch is left out."""
+        train = self.splits.train
+        order = rng.permutation(len(train))[: self.steps * self.recipe.batch_size]
+        x = train.x[order]
+        return (self.recipe.augment(rng, x) if self.recipe.augment else x), _targets(self.recipe, train.y[order])
+
+    def weights(self) -> list[np.ndarray]:
+        return [keras.ops.convert_to_numpy(variable).copy() for variable in self.model.weights]
+
+    def judged(self) -> list[np.ndarray]:
+        return [value.copy() for value in self.average] if self.recipe.average else self.weights()
+
+    def load(self, weights: Sequence[np.ndarray]) -> None:
+        _assign(self.model.weights, weights)
+
+    def validate(self) -> float:
+        current = self.weights()
+        self.load(self.judged())
+        split: Split = self.splits.validation
+        value = score(self.recipe.metric, split.y, self.model.predict(split.x, batch_size=256, verbose=0))
+        self.load(current)
+        return value
+
+    def _is_best(self, validation: float) -> bool:
+        if self.progress.best < 0:
+            return True
+        best = self.progress.history[self.progress.best]["validation"]
+        return validation >= best if HIGHER_IS_BETTER[self.recipe.metric] else validation <= best
+
+    def save(self) -> None:
+        groups = {
+            "model": _values(self.model.variables),
+            "optimizer": _values(self.model.optimizer.variables),
+            "average": self.average,
+            "kept": self.kept,
+        }
+        checkpoint.save(self.path, self.progress, groups)
+
+
+class _EveryStep(keras.callbacks.Callback):
+    """Reports each step and moves the average of the weights along."""
+
+    def __init__(self, run: _Run, report: Report) -> None:
+        super().__init__()
+        self.run, self.report, self.loss = run, report, float("nan")
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        run, self.loss = self.run, float(logs["loss"])
+        if run.recipe.average:
+            keep = run.recipe.average
+            for mean, value in zip(run.average, run.weights(), strict=True):
+                if mean.dtype.kind == "f":  # counters do not average
+                    mean += (1 - keep) * (value - mean)
+        self.report(Step(run.progress.epoch + 1, run.epochs, batch + 1, run.steps, self.loss))
+
+
+def _optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
+    warmup = int(recipe.warmup * steps)
+    rate = keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, steps - warmup), warmup_target=recipe.learning_rate, warmup_steps=warmup
+    )
+    return keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay, global_clipnorm=recipe.clip_norm)
+
+
+def _loss(recipe: Recipe) -> keras.losses.Loss:
+    if recipe.family == "classifier":
+        return keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing)
+    return keras.losses.MeanSquaredError()
+
+
+def _targets(recipe: Recipe, y: np.ndarray) -> np.ndarray:
+    return np.eye(recipe.config["classes"], dtype="float32")[y] if recipe.family == "classifier" else y
+
+
+def _values(variables: Sequence[Any]) -> list[np.ndarray]:
+    return [keras.ops.convert_to_numpy(variable) for variable in variables]
+
+
+def _assign(variables: Sequence[Any], values: Sequence[np.ndarray]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
