@@ -7,13 +7,15 @@
 Importing this package imports neither Keras nor TensorFlow; exporting does.
 """
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from export import runtime
     from export.artifact import Artifact
     from export.engine import export, to_onnx, to_saved_model, to_tflite
 
-__all__ = ["Artifact", "export", "to_onnx", "to_saved_model", "to_tflite"]
+__all__ = ["Artifact", "export", "runtime", "to_onnx", "to_saved_model", "to_tflite"]
 
 
 def __getattr__(name: str) -> Any:
@@ -21,6 +23,8 @@ def __getattr__(name: str) -> Any:
         from export.artifact import Artifact
 
         return Artifact
+    if name == "runtime":
+        return importlib.import_module("export.runtime")
     if name in __all__:
         from export import engine
 

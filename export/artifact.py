@@ -1,4 +1,4 @@
-"""What an export hands back: `Written` by a converter, `Artifact` by the engine after it has checked and moved the file."""
+"""What an export hands back: `Written` by a converter, `Artifact` by the engine that has checked and moved the file."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

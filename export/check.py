@@ -7,9 +7,12 @@ is not finite in Keras must not be finite in the file. Quantised files have the 
 Inputs that Keras itself refuses (a length a pooling layer cannot take, say) are skipped and reported.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import dataclasses
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NoReturn
+from pathlib import Path
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -19,9 +22,10 @@ from export.runtime.inputs import Arrays
 from zoo.errors import InvalidInput, ParityError
 from zoo.spec import Signature, TensorSpec
 
-ALLOWED: dict[str | None, float] = {None: 1e-4, "float16": 1e-2, "dynamic": 5e-2, "int8": 1e-1}
+ALLOWED: dict[str | None, float] = {None: 1e-4, "float16": 1e-2, "dynamic": 5e-2, "int8": 1e-1, "int16x8": 1e-1}
 _STREAMED_STEPS = 200
 _SAMPLES = 8
+_FORMATS = {".onnx": "onnx", ".tflite": "tflite"}
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,11 @@ class Report:
     allowed: float
     calls: int
     skipped: tuple[str, ...] = ()
+
+    def worse(self, other: "Report") -> "Report":
+        """Both as one."""
+        worst = max(self.max_abs_diff, other.max_abs_diff)
+        return Report(worst, self.allowed, self.calls + other.calls, self.skipped + other.skipped)
 
 
 @dataclass(frozen=True)
@@ -60,18 +69,74 @@ def check(
 ) -> Report:
     """Runs every probe, and the first of `samples` (real inputs, where there are any), on both executors.
 
-    A full-int8 file is right inside the range it was calibrated for only: it is tried on samples alone.
+    A full-integer file is right inside the range it was calibrated for only: it is tried on samples alone.
     Raises ParityError at the first disagreement, with its worst element.
     """
     check_names(candidate, reference.signature)
     tried = [Probe(f"sample {index}", sample) for index, sample in enumerate(samples[:_SAMPLES])]
-    if quantize != "int8":
+    if quantize not in ("int8", "int16x8"):
         tried += probes(candidate.executor.signature.inputs, domains, large=quantize is None)
     return _compare_all(candidate, reference, tried, ALLOWED[quantize])
 
 
+def check_file(path: str | os.PathLike[str], against: Any = None) -> Report:
+    """A file or SavedModel from anywhere against a `keras.Model`, a `.keras` path or a zoo name.
+
+    Without `against`, a file this project wrote is held against the zoo model its metadata name. A file with other
+    names for its tensors is compared in their order. It may fix sizes that Keras leaves free.
+    Raises InvalidInput, UnknownName, UntrustedFile, ParityError.
+    """
+    from export.executors import KerasExecutor, domains, open_artifact
+    from export.subject import resolve
+
+    file = Path(path)
+    executor = open_artifact(file)
+    metadata = executor.metadata
+    against = metadata.name if against is None and metadata else against
+    if against is None:
+        raise InvalidInput(
+            f"{file} does not say which model it was made from. Name it: zoo check {file} --against model.keras"
+        )
+    source = resolve(against).source
+    whole, known = KerasExecutor(source, float32=True), domains(source)
+    quantize = metadata.quantize if metadata else None
+    candidate = Checked(file.name, _FORMATS.get(file.suffix, "saved_model"), executor, fixes_sizes=True)
+    if executor.signature.states:
+        return check_stream(candidate, whole, known, quantize=quantize)
+    candidate = dataclasses.replace(candidate, executor=_renamed(executor, source.signature))
+    return check(candidate, whole, known, quantize=quantize)
+
+
+class _Renamed(Executor):
+    """An executor under the tensor names of `signature`, matched in order."""
+
+    def __init__(self, executor: Executor, signature: Signature) -> None:
+        mine, self._executor = executor.signature, executor
+        self._inputs = dict(zip(signature.input_names, mine.input_names, strict=True))
+        self._outputs = dict(zip(signature.output_names, mine.output_names, strict=True))
+        self.signature = Signature(_under(signature.inputs, mine.inputs), _under(signature.outputs, mine.outputs))
+
+    def run_checked(self, arrays: Arrays) -> Arrays:
+        results = self._executor.run_checked({self._inputs[name]: array for name, array in arrays.items()})
+        return {name: results[theirs] for name, theirs in self._outputs.items()}
+
+
+def _renamed(executor: Executor, expected: Signature) -> Executor:
+    mine = executor.signature
+    same = set(mine.input_names) == set(expected.input_names) and set(mine.output_names) == set(expected.output_names)
+    counts = [(len(side.inputs), len(side.outputs)) for side in (mine, expected)]
+    return executor if same or counts[0] != counts[1] else _Renamed(executor, expected)
+
+
+def _under(names: Sequence[TensorSpec], specs: Sequence[TensorSpec]) -> tuple[TensorSpec, ...]:
+    return tuple(
+        dataclasses.replace(spec, name=name.name, axes=name.axes if len(name.axes) == len(spec.axes) else spec.axes)
+        for name, spec in zip(names, specs, strict=True)
+    )
+
+
 def check_names(candidate: Checked, expected: Signature) -> None:
-    """Raises ParityError unless both have the same tensors and, unless the candidate may fix sizes, the same free axes."""
+    """Raises ParityError unless both have the same tensors, and the same free axes where no size may be fixed."""
     found = candidate.executor.signature
     for kind, mine, theirs in (("input", found.inputs, expected.inputs), ("output", found.outputs, expected.outputs)):
         names, wanted = [spec.name for spec in mine], [spec.name for spec in theirs]
@@ -86,54 +151,69 @@ def check_names(candidate: Checked, expected: Signature) -> None:
 def check_stream(
     candidate: Checked, whole: Executor, domains: Mapping[str, Domain], *, quantize: str | None = None
 ) -> Report:
-    """Chunks of random lengths (of its own length, for a file with a fixed one) against one pass of Keras over all steps.
+    """Chunks of random lengths, or of the one length a file takes, against one pass of Keras over all steps.
 
-    An output with a time axis is the chunks' outputs joined; one without is that of the last chunk.
+    An output with a time axis is the chunks' outputs joined; one without is that of the last chunk. Of a model with a
+    fixed length that is no multiple of the chunk, the steps in whole chunks are compared.
     """
     allowed, random = ALLOWED[quantize], np.random.default_rng(0)
-    states = {state.input for state in candidate.executor.signature.states}
-    specs = [spec for spec in candidate.executor.signature.inputs if spec.name not in states]
-    chunk = next((spec.shape[1] for spec in specs if "time" in spec.axes[1:2]), None)
-    steps = _STREAMED_STEPS if chunk is None else chunk * max(2, _STREAMED_STEPS // chunk)
-    worst, batches = 0.0, (1, 3) if any(spec.shape[0] is None for spec in specs) else (1,)
+    moving = _moving(candidate.executor.signature, whole.signature)
+    chunk = next((size for size in moving.values() if size is not None), None)
+    fixed = whole.signature.inputs[0].shape[0]
+    batches = (1, 3) if fixed is None else (fixed,)
+    worst = 0.0
     for batch in batches:
-        inputs = _sequence(whole.signature.inputs, domains, batch, steps)
-        want = whole.run(inputs)
-        got = _streamed(candidate.executor, inputs, _chunks(steps, chunk, random), whole.signature)
-        what = f"a stream of {steps} steps in chunks, batch {batch}"
-        worst = max(worst, _compare(candidate, want, got, whole.signature.outputs, allowed, what))
+        inputs = _sequence(whole.signature.inputs, domains, batch, _STREAMED_STEPS - _STREAMED_STEPS % (chunk or 1))
+        steps = inputs[next(iter(moving))].shape[1]
+        want, ends = whole.run(inputs), _ends(steps, chunk, random)
+        got = _streamed(candidate.executor, inputs, moving, ends, whole.signature)
+        outputs = [spec for spec in whole.signature.outputs if ends[-1] == steps or _timed(spec)]
+        if ends[-1] < steps:
+            want = {spec.name: want[spec.name][:, : got[spec.name].shape[1]] for spec in outputs}
+        what = f"a stream of {ends[-1]} steps in chunks, batch {batch}"
+        worst = max(worst, _compare(candidate, want, got, outputs, allowed, what))
     return Report(worst, allowed, len(batches))
 
 
+def _timed(spec: TensorSpec) -> bool:
+    return "time" in spec.axes[1:2]
+
+
+def _moving(streaming: Signature, whole: Signature) -> dict[str, int | None]:
+    """The inputs that come in chunks, with the chunk's length: those whose time is free, or not what it was."""
+    sizes = {spec.name: spec.shape[1] for spec in streaming.inputs if _timed(spec)}
+    fixed = {spec.name: spec.shape[1] for spec in whole.inputs if _timed(spec)}
+    return {name: sizes[name] for name, size in fixed.items() if size is None or sizes[name] != size} or sizes
+
+
 def _sequence(specs: Iterable[TensorSpec], domains: Mapping[str, Domain], batch: int, steps: int) -> Arrays:
-    sized = [
-        TensorSpec(spec.name, spec.dtype, (batch, steps, *spec.shape[2:]), spec.axes)
-        if "time" in spec.axes[1:2]
-        else TensorSpec(spec.name, spec.dtype, (batch, *spec.shape[1:]), spec.axes)
-        for spec in specs
-    ]
+    """Normal values of these sizes, where the specs leave sizes free."""
+    sized = []
+    for spec in specs:
+        free = {"batch": batch, "time": steps}
+        shape = [free.get(axis, 1) if size is None else size for size, axis in zip(spec.shape, spec.axes, strict=True)]
+        sized.append(dataclasses.replace(spec, shape=tuple(shape)))
     return next(probes(sized, domains)).inputs
 
 
-def _chunks(steps: int, chunk: int | None, random: np.random.Generator) -> Iterator[slice]:
-    start = 0
-    while start < steps:
-        end = min(steps, start + (chunk or int(random.integers(1, 40))))
-        yield slice(start, end)
-        start = end
+def _ends(steps: int, chunk: int | None, random: np.random.Generator) -> list[int]:
+    """Where the chunks end: random lengths up to 40 steps, or whole chunks as far as they go."""
+    if chunk is not None:
+        return list(range(chunk, steps + 1, chunk))
+    ends = np.cumsum(random.integers(1, 40, steps))
+    return [*ends[ends < steps].tolist(), steps]
 
 
-def _streamed(executor: Executor, inputs: Arrays, chunks: Iterable[slice], expected: Signature) -> Arrays:
-    timed = {spec.name for spec in expected.inputs if "time" in spec.axes[1:2]}
+def _streamed(
+    executor: Executor, inputs: Arrays, moving: Mapping[str, Any], ends: Sequence[int], expected: Signature
+) -> Arrays:
     stream = executor.stream(batch=len(next(iter(inputs.values()))))
     parts = [
-        stream.push({name: array[:, chunk] if name in timed else array for name, array in inputs.items()})
-        for chunk in chunks
+        stream.push({name: array[:, start:end] if name in moving else array for name, array in inputs.items()})
+        for start, end in zip([0, *ends], ends, strict=False)
     ]
     return {
-        spec.name: np.concatenate([part[spec.name] for part in parts], axis=1)
-        if "time" in spec.axes[1:2]
-        else parts[-1][spec.name]
+        spec.name: np.concatenate([part[spec.name] for part in parts], axis=1) if _timed(spec) else parts[-1][spec.name]
         for spec in expected.outputs
     }
 
@@ -181,7 +261,8 @@ def _compare_output(
 ) -> float:
     if got.shape != want.shape or got.dtype != want.dtype:
         candidate.fail(
-            f"output {spec.name!r} is {got.dtype} {list(got.shape)}; Keras gives {want.dtype} {list(want.shape)} ({what})."
+            f"output {spec.name!r} is {got.dtype} {list(got.shape)}; "
+            f"Keras gives {want.dtype} {list(want.shape)} ({what})."
         )
     exact = want.dtype.kind != "f"
     difference, scale = _difference(want, got), 1.0 if exact else _scale(want)

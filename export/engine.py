@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import tensorflow as tf
@@ -20,6 +20,7 @@ from export import check as checks
 from export import manifest
 from export.artifact import Artifact, Written
 from export.executors import KerasExecutor, SavedModelExecutor, domains
+from export.lowering.source import Source
 from export.manifest import Bundle, Manifest, Parity
 from export.runtime import Executor, load
 from export.runtime.inputs import Arrays, checked
@@ -27,9 +28,11 @@ from export.subject import Subject, resolve
 from zoo.errors import ExportError, InvalidInput, unknown_name
 from zoo.spec import ModelSpec, Signature
 
-Model = keras.Model | str | os.PathLike[str]
+Model: TypeAlias = keras.Model | str | os.PathLike[str]
 Calibration = Iterable[Mapping[str, Any]]
-QUANTIZE = ("dynamic", "float16", "int8")
+QUANTIZE = ("dynamic", "float16", "int8", "int16x8")
+_CALIBRATED = ("int8", "int16x8")
+_EXAMPLES = 100
 
 
 @dataclass(frozen=True)
@@ -45,36 +48,47 @@ class Job:
 
 @dataclass(frozen=True)
 class Format:
-    """`write` converts a job to a path, with the manifest's text inside; `open` runs what is there."""
+    """`write` converts a job's source to a path, with the manifest's text inside; `open` runs what is there.
+
+    `fixes_sizes` says that a file may fix sizes that are free in Keras, and that a streaming one fixes the chunk.
+    """
 
     file: str
-    write: Callable[[Job, Path, str], Written]
+    write: Callable[[Job, Source, Path, str], Written]
     open: Callable[[Path], Executor]
     quantize: tuple[str, ...] = ()
     fixes_sizes: bool = False
 
+    def source(self, job: Job) -> Source:
+        """What is traced: the model, or the model as a function of a chunk and its states."""
+        if not job.streaming:
+            return job.subject.source
+        from export.lowering.streaming import streaming_source
 
-def _write_onnx(job: Job, path: Path, text: str) -> Written:
+        return streaming_source(job.subject.source, job.chunk if self.fixes_sizes else None)
+
+
+def _write_onnx(job: Job, source: Source, path: Path, text: str) -> Written:
     from export import onnx
 
-    return onnx.write(job.subject.source, path, text)
+    return onnx.write(source, path, text)
 
 
-def _write_tflite(job: Job, path: Path, text: str) -> Written:
+def _write_tflite(job: Job, source: Source, path: Path, text: str) -> Written:
     from export import tflite
 
-    return tflite.write(job.subject.source, path, text, quantize=job.quantize, calibration=job.calibration)
+    return tflite.write(source, path, text, quantize=job.quantize, calibration=job.calibration)
 
 
-def _write_saved_model(job: Job, path: Path, text: str) -> Written:
+def _write_saved_model(job: Job, source: Source, path: Path, text: str) -> Written:
     from export import saved_model
 
-    return saved_model.write(job.subject.source, path, text)
+    return saved_model.write(source, path, text)
 
 
 FORMATS = {
     "onnx": Format("model.onnx", _write_onnx, load),
-    "tflite": Format("model.tflite", _write_tflite, load, fixes_sizes=True),
+    "tflite": Format("model.tflite", _write_tflite, load, ("dynamic", "float16", "int8", "int16x8"), fixes_sizes=True),
     "saved_model": Format("saved_model", _write_saved_model, SavedModelExecutor),
 }
 
@@ -94,7 +108,8 @@ def export(
     model.onnx, model.tflite, saved_model/ and manifest.json.
 
     streaming: states become inputs and outputs; TFLite files then take `chunk` steps at a time.
-    quantize: "dynamic", "float16" or "int8"; int8 needs `calibration`, batches {input name: array} of typical input.
+    quantize: "dynamic", "float16", "int8" or "int16x8"; the last two need `calibration`, batches {input name: array} of
+    typical input; a zoo name brings its own from its data set. ONNX and SavedModel take none of them.
     check: runs what was written against Keras before it is moved into place; see `export.check`.
     Raises InvalidInput (arguments), UnknownName, UntrustedFile, Unsupported (what no faithful file exists for, with the
     layer and the remedy) and ParityError; then nothing was written and the model is as it was.
@@ -152,7 +167,7 @@ def to_saved_model(
 def _one(name: str, job: Job, path: Path, check: bool) -> Artifact:
     suffix = Path(FORMATS[name].file).suffix
     if path.suffix != suffix and suffix:
-        raise InvalidInput(f"The path of a {name} file must end in {suffix}, not {path.name!r}.")
+        raise InvalidInput(f"Format {name!r} needs a path that ends in {suffix}, not {path.name!r}.")
     with _staged(path) as staged:
         artifact, _ = _make(job, name, staged, check)
     return dataclasses.replace(artifact, path=path)
@@ -189,13 +204,24 @@ def _job(
             raise InvalidInput(
                 f"Format {name!r} cannot be quantised to {quantize!r}; it takes {takes}. Leave it out of to=."
             )
-    if quantize == "int8" and calibration is None:
+    subject = resolve(model, spec)
+    if quantize in _CALIBRATED and calibration is None:
+        calibration = _typical(subject, quantize)
+    return Job(subject, streaming, chunk, quantize, _calibration(subject.source.signature, calibration))
+
+
+def _typical(subject: Subject, quantize: str | None) -> Calibration:
+    """Training examples of a zoo model, spread over its data set."""
+    if subject.spec is None:
         raise InvalidInput(
-            "quantize='int8' needs calibration data: calibration=[{'input name': array}, …], "
+            f"quantize={quantize!r} needs calibration data: calibration=[{{'input name': array}}, …], "
             "some 100 batches of what the model will see."
         )
-    subject = resolve(model, spec)
-    return Job(subject, streaming, chunk, quantize, _calibration(subject.source.signature, calibration))
+    from zoo import datasets
+
+    x = datasets.get(subject.spec.dataset.name).load().train.x
+    name = subject.source.signature.input_names[0]
+    return [{name: x[index : index + 1]} for index in range(0, len(x), max(1, len(x) // _EXAMPLES))]
 
 
 def _calibration(signature: Signature, batches: Calibration | None) -> tuple[Arrays, ...]:
@@ -229,8 +255,9 @@ def _staged(target: Path) -> Iterator[Path]:
 
 def _make(job: Job, name: str, path: Path, check: bool) -> tuple[Artifact, Manifest]:
     """Converts to `path` and checks what is there."""
-    draft = _manifest(job, name)
-    written = FORMATS[name].write(job, path, manifest.embedded(draft))
+    source = FORMATS[name].source(job)
+    draft = _manifest(job, name, source.signature)
+    written = FORMATS[name].write(job, source, path, manifest.embedded(draft))
     parity = _checked(job, name, path, draft) if check else None
     files = manifest.tree_sha256(path)
     described = dataclasses.replace(
@@ -239,8 +266,8 @@ def _make(job: Job, name: str, path: Path, check: bool) -> tuple[Artifact, Manif
     return _artifact(path, described), described
 
 
-def _manifest(job: Job, name: str) -> Manifest:
-    spec, signature = job.subject.spec, job.subject.source.signature
+def _manifest(job: Job, name: str, signature: Signature) -> Manifest:
+    spec = job.subject.spec
     described = Manifest(
         name=job.subject.name,
         format=name,
@@ -272,16 +299,18 @@ def _checked(job: Job, name: str, path: Path, draft: Manifest) -> Parity:
     executor = form.open(path)
     if executor.metadata != draft:
         raise ExportError(
-            f"{job.subject.name}: the {name} file does not hold its metadata. This is a fault of the exporter: report it."
+            f"{job.subject.name}: the {name} file does not hold its metadata. "
+            "This is a fault of the exporter: report it."
         )
     candidate = checks.Checked(job.subject.name, name, executor, form.fixes_sizes)
-    report = checks.check(
-        candidate,
-        KerasExecutor(source, float32=True),
-        domains(source),
-        quantize=job.quantize,
-        samples=job.calibration,
-    )
+    whole, known = KerasExecutor(source, float32=True), domains(source)
+    if job.streaming:
+        report = checks.check_stream(candidate, whole, known, quantize=job.quantize)
+        if name == "saved_model":  # which holds the whole model besides
+            candidate = dataclasses.replace(candidate, executor=SavedModelExecutor(path, signature="serving_default"))
+            report = report.worse(checks.check(candidate, whole, known))
+    else:
+        report = checks.check(candidate, whole, known, quantize=job.quantize, samples=job.calibration)
     parity = Parity(report.max_abs_diff, report.allowed)
     manifest.embed_parity(path, draft, parity)
     return parity

@@ -13,7 +13,7 @@ from export import manifest
 from export.lowering.source import Source
 from export.lowering.trace import Tracer, flat_layers, lowered
 from export.probes import Domain
-from export.runtime import face
+from export.runtime import face, load
 from export.runtime.executor import Executor, first_line
 from export.runtime.inputs import Arrays
 from zoo.errors import InvalidInput, UntrustedFile
@@ -127,12 +127,12 @@ def _tokens_seen(source: Source, tags: Mapping[str, int]) -> dict[int, int]:
 
 
 class SavedModelExecutor(Executor):
-    """One signature of a SavedModel, by name: "serving_default", or "step" of a streaming one. Needs no Keras.
+    """One signature of a SavedModel: "step" where it streams, else "serving_default", unless another is named.
 
     Raises UntrustedFile for a folder that is not a SavedModel, InvalidInput for a signature it does not have.
     """
 
-    def __init__(self, path: Path, *, signature: str = "serving_default") -> None:
+    def __init__(self, path: Path, *, signature: str | None = None) -> None:
         self.path = path
         try:
             self._loaded = tf.saved_model.load(str(path))  # the signature does not keep its variables alive
@@ -141,15 +141,17 @@ class SavedModelExecutor(Executor):
                 f"{path} is not a SavedModel that TensorFlow {tf.__version__} can load: {first_line(error)} "
                 "Fetch or export it again."
             ) from error
-        if signature not in self._loaded.signatures:
+        text = path / manifest.SAVED_MODEL_FILE
+        self.metadata = manifest.parse(text.read_text("utf-8"), str(path)) if text.is_file() else None
+        native = "step" if self.metadata and self.metadata.streaming else "serving_default"
+        name = signature or native
+        if name not in self._loaded.signatures:
             names = ", ".join(map(repr, self._loaded.signatures)) or "none"
-            raise InvalidInput(f"{path} has no signature {signature!r}; it has {names}. Export the model again.")
-        self._function = self._loaded.signatures[signature]
-        described = path / manifest.SAVED_MODEL_FILE
-        self.metadata = manifest.parse(described.read_text("utf-8"), str(path)) if described.is_file() else None
+            raise InvalidInput(f"{path} has no signature {name!r}; it has {names}. Export the model again.")
+        self._function = self._loaded.signatures[name]
         inputs = self._function.structured_input_signature[1]
         found = Signature(_specs(inputs), _specs(self._function.structured_outputs))
-        self.signature = face.described(found, self.metadata, str(path))
+        self.signature = face.described(found, self.metadata if name == native else None, str(path))
 
     def run_checked(self, arrays: Arrays) -> Arrays:
         try:
@@ -157,6 +159,11 @@ class SavedModelExecutor(Executor):
         except (tf.errors.OpError, ValueError) as error:
             raise self.refuse_to_run(str(self.path), error) from error
         return {name: values[name].numpy() for name in self.signature.output_names}
+
+
+def open_artifact(path: Path) -> Executor:
+    """An executor for an `.onnx` or `.tflite` file, or a SavedModel folder."""
+    return SavedModelExecutor(path) if (path / "saved_model.pb").is_file() else load(path)
 
 
 def _specs(tensors: Mapping[str, Any]) -> tuple[TensorSpec, ...]:

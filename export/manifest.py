@@ -1,7 +1,7 @@
 """The record that travels with an exported file: what it is, how it was checked, which bytes it has.
 
-One `Manifest` describes one artifact. It is embedded in the ONNX and TFLite file under the key `recurrent_zoo`, lies as
-`assets.extra/recurrent_zoo.json` in a SavedModel, and together with its siblings in the folder's `manifest.json` (`Bundle`).
+One `Manifest` describes one artifact. It is embedded in the ONNX and TFLite file under the key `recurrent_zoo`, lies
+as `assets.extra/recurrent_zoo.json` in a SavedModel, and with its siblings in the folder's `manifest.json` (`Bundle`).
 Inside a file it cannot hold that file's own hash: `files`, `operators` and `notes` are filled in `manifest.json` only.
 """
 

@@ -1,6 +1,6 @@
 """A Keras model as one ONNX file: traced with native recurrent operators, converted by tf2onnx, put in canonical form.
 
-Operator set 17 with IR version 8 is old enough for every ONNX Runtime since 1.12 and has all that recurrent models need.
+Operator set 17 with IR version 8 is old enough for every ONNX Runtime since 1.12 and has all that such models need.
 Two exports of one model give the same bytes, in any process.
 """
 
@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 import onnx
 import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from export.artifact import Written
 from export.lowering.onnx import MARKER, RULES, OnnxTarget
 from export.lowering.source import Source
-from export.lowering.trace import Rule, Tracer, lowered
+from export.lowering.trace import Tracer, lowered
 from export.onnx_graph import Graph, walk, written
 from export.onnx_tidy import tidy
 from zoo.errors import ExportError, Unsupported
@@ -30,30 +31,23 @@ METADATA_KEY = "recurrent_zoo"
 _ELEMENTS = {name: onnx.helper.np_dtype_to_tensor_dtype(np.dtype(name)) for name in DTYPES}
 
 
-def write(
-    source: Source,
-    path: Path,
-    manifest: str,
-    *,
-    tracer: Tracer | None = None,
-    rules: Sequence[tuple[type, Rule]] = RULES,
-) -> Written:
+def write(source: Source, path: Path, manifest: str, *, tracer: Tracer | None = None) -> Written:
     """Writes `source` to `path` with `manifest` (JSON text) among its metadata. `tracer` must speak to an `OnnxTarget`.
 
     Raises: Unsupported for an operator that ONNX does not have; ExportError for a file that is not valid ONNX.
     """
     tracer = tracer or Tracer(OnnxTarget())
-    model = convert(source, tracer, rules)
+    model = convert(source, tracer)
     embed(model, manifest)
     _check(source, model)
     path.write_bytes(model.SerializeToString(deterministic=True))
     return Written(operators(model), list(tracer.notes))
 
 
-def convert(source: Source, tracer: Tracer, rules: Sequence[tuple[type, Rule]] = RULES) -> onnx.ModelProto:
+def convert(source: Source, tracer: Tracer) -> onnx.ModelProto:
     """The model in canonical form, its inputs and outputs named and typed by the signature of `source`."""
     assert isinstance(tracer.target, OnnxTarget), "an ONNX file needs an OnnxTarget"
-    with lowered(source.model, tracer, rules):
+    with lowered(source.model, tracer, (*RULES, *source.rules)):
         function = _function(source)
         function.get_concrete_function()
     proto = _converted(source, function, tracer.target)
@@ -98,14 +92,23 @@ def _function(source: Source) -> Any:
 def _converted(source: Source, function: Any, target: OnnxTarget) -> onnx.ModelProto:
     import tf2onnx
 
+    graph, renamed = _frozen(function.get_concrete_function())
+    inputs = [name for name, final in renamed.items() if final.startswith("input")]
+    outputs = [name for name, final in renamed.items() if final.startswith("output")]
     with _quiet(), _without_guesses():
-        proto, _ = tf2onnx.convert.from_function(
-            function, input_signature=function.input_signature, opset=OPSET, custom_op_handlers=target.handlers()
+        proto, _ = tf2onnx.convert.from_graph_def(
+            graph,
+            input_names=inputs,
+            output_names=outputs,
+            opset=OPSET,
+            custom_op_handlers=target.handlers(),
+            tensors_to_rename=renamed,
         )
     unknown = sorted({node.op_type for node in walk(proto.graph) if not onnx.defs.has(node.op_type, node.domain)})
     if MARKER in unknown:
         raise ExportError(
-            f"Model {source.model.name!r}: a recurrent layer did not become an ONNX node. This is a fault of the exporter: report it."
+            f"Model {source.model.name!r} has a recurrent layer that did not become an ONNX node. "
+            "This is a fault of the exporter: report it."
         )
     if unknown:
         raise Unsupported(
@@ -115,16 +118,30 @@ def _converted(source: Source, function: Any, target: OnnxTarget) -> onnx.ModelP
     return proto
 
 
+def _frozen(concrete: Any) -> tuple[Any, dict[str, str]]:
+    """The graph with its variables as constants, and {tensor name: input_0, …, output_0, …}. (`tf2onnx.from_function`
+    would make an input of every eager tensor the function closes over, such as the mean of a `Normalization`.)"""
+    frozen = convert_variables_to_constants_v2(concrete, lower_control_flow=False, aggressive_inlining=True)
+    inputs = {tensor.name: tensor.name.removesuffix(":0") for tensor in frozen.inputs}
+    outputs = {
+        tensor.name: name for tensor, name in zip(frozen.outputs, sorted(concrete.structured_outputs), strict=True)
+    }
+    return frozen.graph.as_graph_def(add_shapes=True), inputs | outputs
+
+
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """tf2onnx logs every step and every failed guess; what matters is checked on its result."""
-    logger = logging.getLogger("tf2onnx")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
+    """tf2onnx logs every step and every failed guess, and TensorFlow that tf2onnx's way of freezing is an old one; what
+    matters is checked on the result."""
+    loggers = [logging.getLogger(name) for name in ("tf2onnx", "tensorflow")]
+    levels = [logger.level for logger in loggers]
     try:
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL + 1)
         yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 _GUESSES = (
@@ -140,7 +157,7 @@ _GUESSES = (
 
 @contextlib.contextmanager
 def _without_guesses() -> Iterator[None]:
-    """tf2onnx takes loops for LSTMs and GRUs by their looks and is wrong about some (bias-free ones); ours are marked."""
+    """tf2onnx takes loops for LSTMs by their looks and is wrong about some (bias-free ones); ours are marked."""
     import tf2onnx.tfonnx as tfonnx
 
     originals = {name: getattr(tfonnx, name) for name in _GUESSES}
@@ -169,7 +186,7 @@ def _inputs(specs: Sequence[TensorSpec]) -> list[onnx.ValueInfoProto]:
 
 
 def _with_output_shapes(model: onnx.ModelProto, specs: Sequence[TensorSpec]) -> onnx.ModelProto:
-    """Sizes from the signature, names of free axes from shape inference: ONNX Runtime takes equal names for equal sizes."""
+    """Sizes from the signature, names of free axes from shape inference: to ONNX Runtime equal names are equal sizes."""
     inferred = onnx.shape_inference.infer_shapes(model, data_prop=True).graph.output
     known = {dim.dim_param for value in model.graph.input for dim in value.type.tensor_type.shape.dim}
     for value, spec, found in zip(model.graph.output, specs, inferred, strict=True):

@@ -3,6 +3,7 @@
 Nothing here depends on the names or the order a converter happened to choose, so equal graphs become equal bytes.
 """
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -68,6 +69,11 @@ class Graph:
                 self.constants[node.output[0]] = numpy_helper.to_array(attribute(node, "value"))
             else:
                 self.nodes.append(node)
+        self._numbers = itertools.count()
+
+    def new_name(self) -> str:
+        """A name for a tensor that no converter gives and no other tensor has."""
+        return f"new tensor {next(self._numbers)}"
 
     def makers(self) -> dict[str, NodeProto]:
         """The node that makes each tensor."""
@@ -107,7 +113,7 @@ class Graph:
 def written(
     graph: Graph, inputs: Mapping[str, str], outputs: Mapping[str, str]
 ) -> tuple[list[NodeProto], list[TensorProto]]:
-    """Nodes and constants of `graph` in canonical form. `inputs` and `outputs` map the names it has to the final ones."""
+    """Nodes and constants of `graph` in canonical form. `inputs` and `outputs` map the names it has to final ones."""
     graph.outputs = {name: graph.outputs[name] for name in outputs}
     scope, writer = dict(inputs), _Writer([*inputs.values(), *outputs.values()])
     aliases = []
@@ -124,7 +130,7 @@ def written(
 
 
 class _Writer:
-    """Gives names: nodes by operator (recurrent ones by layer), tensors by their node, constants by their first reader."""
+    """Names nodes by operator (recurrent ones by layer), tensors by their node, constants by their first reader."""
 
     def __init__(self, taken: Iterable[str]) -> None:
         self._tensors = set(taken)

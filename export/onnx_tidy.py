@@ -38,7 +38,6 @@ class _Pass:
         self.graph = graph
         self.makers: dict[str, NodeProto] = {}
         self.reads = graph.reads()
-        self._taken = set(graph.makers()) | graph.constants.keys() | set(graph.inputs)
         self._walked: list[NodeProto] = []
 
     def run(self, rewrites: Sequence[Callable[["_Pass", NodeProto], str | None]]) -> bool:
@@ -67,23 +66,18 @@ class _Pass:
 
     def add(self, kind: str, inputs: list[str], **attributes: Any) -> str:
         """A new node before the one being looked at; the tensor it makes."""
-        output = self._free(kind)
+        output = self.graph.new_name()
         self._keep(onnx.helper.make_node(kind, inputs, [output], **attributes))
         return output
 
     def add_constant(self, value: Sequence[int]) -> str:
-        name = self._free("constant")
+        name = self.graph.new_name()
         self.graph.constants[name] = np.array(value, "int64")
         return name
 
     def _keep(self, node: NodeProto) -> None:
         self._walked.append(node)
         self.makers.update((name, node) for name in node.output if name)
-
-    def _free(self, name: str) -> str:
-        free = f"tidy_{name}_{len(self._taken)}"
-        self._taken.add(free)
-        return free
 
 
 def _identity(step: _Pass, node: NodeProto) -> str | None:

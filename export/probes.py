@@ -77,7 +77,8 @@ def _values(kind: str, dtype: str, shape: tuple[int, ...], domain: Domain, rando
         return random.integers(low, domain.size, shape).astype(dtype)
     values = random.standard_normal(shape) * {"large values": LARGE, "held values": HELD}.get(kind, 1.0)
     if kind == "held values" and len(shape) > 1:
-        values = values[:, np.arange(shape[1]) * _HOLDS // shape[1]]
+        held = max(1, shape[1] // _HOLDS)
+        values = values[:, np.arange(shape[1]) // held * held]
     return values.astype(dtype)
 
 

@@ -1,72 +1,133 @@
-"""A Keras model as one TFLite file of built-in operators."""
+"""A Keras model as one TFLite file of built-in operators only, through a SavedModel traced with native recurrences."""
 
 import tempfile
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from ai_edge_litert import schema_py_generated as schema
 
+from export import tflite_file
 from export.artifact import Written
-from export.lowering import rules, trace
 from export.lowering.source import Source
 from export.lowering.tflite import TFLiteTarget
+from export.lowering.trace import Tracer, lowered
+from export.manifest import KEY
+from export.saved_model import SIGNATURE, ConcreteFunction, save, traced
+from export.tflite_converter import convert, convert_apart, save_examples
+from zoo.errors import InvalidInput, Unsupported
 from zoo.spec import TensorSpec
+
+QUANTIZATIONS = (None, "float16", "dynamic", "int8", "int16x8")
+Calibration = Iterable[Mapping[str, np.ndarray]]
 
 
 def write(
     source: Source,
     path: Path,
-    manifest_json: str,
+    manifest: str,
     *,
     quantize: str | None = None,
-    calibration: Any = None,
+    calibration: Calibration | None = None,
     batch: int = 1,
     time: int | None = None,
+    tracer: Tracer | None = None,
 ) -> Written:
-    tracer = trace.Tracer(TFLiteTarget())
-    with tempfile.TemporaryDirectory() as folder:
-        _save(source, tracer, folder, batch, time)
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=["serving_default"])
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-        data = converter.convert()
-    path.write_bytes(data)
-    return Written(operators(data), tracer.notes)
+    """Writes `source` to `path` with `manifest` (JSON text) among its metadata.
+
+    A free batch axis becomes `batch`; a free time axis becomes `time`, or stays free. `tracer` must speak to a
+    `TFLiteTarget`. "int8" and "int16x8" take examples {input name: array}; inputs and outputs stay float32.
+
+    Raises: InvalidInput for an unknown `quantize` and for calibration data that is missing or does not fit;
+    Unsupported for an operator that TFLite does not have, or that it cannot quantise.
+    """
+    specs = [_fixed(spec, batch, time) for spec in source.signature.inputs]
+    examples = _examples(source, quantize, calibration, batch)
+    tracer = tracer or Tracer(TFLiteTarget(resets=quantize in (None, "float16")))
+    assert isinstance(tracer.target, TFLiteTarget), "a TFLite file needs a TFLiteTarget"
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with lowered(source.model, tracer, source.rules):
+            function = traced(source, specs)
+        if examples:
+            _require_integers(quantize, tracer.target, function)
+            save_examples(folder / "calibration.npz", examples)
+        save({SIGNATURE: function}, folder / "saved_model")
+        content = convert_apart(folder, str(quantize)) if examples else convert(folder, quantize)
+    content = tflite_file.finish(content, {KEY: manifest})
+    path.write_bytes(content)
+    return Written(tflite_file.operators(content), [*tracer.notes, *_state_note(tracer.target)])
 
 
-def _save(source, tracer, folder, batch, time):
-    module = tf.Module()
-    module.weights = [v.value for v in source.model.variables]
-    specs = [tf.TensorSpec(_fixed(s, batch, time), s.dtype, name=s.name) for s in source.signature.inputs]
-
-    def serve(*tensors):
-        outputs = source(tensors)
-        return {s.name: tf.cast(o, s.dtype) for s, o in zip(source.signature.outputs, outputs)}
-
-    module.serve = tf.function(serve, input_signature=specs, autograph=False)
-    with trace.lowered(source.model, tracer, rules.RULES):
-        concrete = module.serve.get_concrete_function()
-    tf.saved_model.save(module, folder, signatures={"serving_default": concrete})
+def _fixed(spec: TensorSpec, batch: int, time: int | None) -> tf.TensorSpec:
+    free = {"batch": batch, "time": time}
+    shape = [free.get(axis) if size is None else size for size, axis in zip(spec.shape, spec.axes, strict=True)]
+    return tf.TensorSpec(shape, spec.dtype, name=spec.name)
 
 
-def _fixed(spec: TensorSpec, batch, time):
-    sizes = {"batch": batch, "time": time}
-    return [sizes.get(axis) if size is None else size for size, axis in zip(spec.shape, spec.axes)]
+def _state_note(target: TFLiteTarget) -> list[str]:
+    if target.resets or not target.fused:
+        return []
+    names = ", ".join(map(repr, dict.fromkeys(target.fused)))
+    return [
+        f"The quantised LSTM operators ({names}) keep their states in the file from one call to the next: outside of "
+        "export.runtime, call the interpreter's reset_all_variables() before every sequence."
+    ]
 
 
-def operators(data: bytes) -> dict[str, int]:
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(data, 0))
-    names = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
-    found = Counter()
-    for g in model.subgraphs:
-        for op in g.operators:
-            code = model.operatorCodes[op.opcodeIndex]
-            found[
-                names[max(code.builtinCode, code.deprecatedBuiltinCode)]
-                if not code.customCode
-                else code.customCode.decode()
-            ] += 1
-    return dict(sorted(found.items()))
+def _examples(
+    source: Source, quantize: str | None, calibration: Calibration | None, batch: int
+) -> list[dict[str, np.ndarray]]:
+    """The calibration data as examples of the file's own batch size; empty where none is needed."""
+    if quantize not in QUANTIZATIONS:
+        known = ", ".join(repr(name) for name in QUANTIZATIONS)
+        raise InvalidInput(f"Unknown quantize={quantize!r} for TFLite; use one of {known}.")
+    if quantize not in ("int8", "int16x8"):
+        return []
+    examples = []
+    for item in calibration or ():
+        arrays = _checked(source, item)
+        examples += [
+            {name: array[row : row + batch] for name, array in arrays.items()}
+            for row in range(0, len(next(iter(arrays.values()))) - batch + 1, batch)
+        ]
+    if not examples:
+        raise InvalidInput(
+            f"quantize={quantize!r} needs calibration data: give calibration=, an iterable of "
+            f"{{{', '.join(map(repr, source.signature.input_names))}: array}} of typical inputs."
+        )
+    return examples
+
+
+def _checked(source: Source, item: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    names = source.signature.input_names
+    if set(item) != set(names):
+        raise InvalidInput(f"Calibration data has the inputs {sorted(item)}; the model's are {sorted(names)}.")
+    arrays = {spec.name: np.asarray(item[spec.name], spec.dtype) for spec in source.signature.inputs}
+    for spec in source.signature.inputs:
+        shape = arrays[spec.name].shape
+        fits = len(shape) == len(spec.shape) and all(
+            size in (None, seen) for size, seen in zip(spec.shape, shape, strict=True)
+        )
+        if not fits:
+            raise InvalidInput(
+                f"Calibration array {spec.name!r} has shape {list(shape)}; the model needs {spec.describe()}."
+            )
+    return arrays
+
+
+def _require_integers(quantize: str | None, target: TFLiteTarget, function: ConcreteFunction) -> None:
+    """Full integer quantisation of an unfused recurrence ends the converter's process, so it is not begun."""
+    loops = [node.name.split("/")[-2] for node in function.graph.as_graph_def().node if "While" in node.op]
+    refused = [*target.unfused, *loops]
+    if refused:
+        raise Unsupported(
+            f"quantize={quantize!r} cannot quantise layer {refused[0]!r}: TFLite has integer arithmetic for the fused "
+            "LSTM only (tanh and sigmoid, zero initial states, no returned states). "
+            "Use quantize='dynamic' or 'float16', or make it such an LSTM."
+        )
+    if quantize == "int16x8" and target.fused:
+        raise Unsupported(
+            f"quantize='int16x8' cannot quantise layer {target.fused[0]!r}: the TFLite converter has no 16-bit "
+            "UNIDIRECTIONAL_SEQUENCE_LSTM. Use quantize='int8', 'dynamic' or 'float16'."
+        )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.cli import bench, exporting, listing
+from zoo.cli import bench, exporting, listing, quiet
 from zoo.cli.output import console
 
 MODEL = "gru.har"
@@ -27,6 +27,7 @@ print(f"  from a cold process to these answers: {{times.user + times.system:.2f}
 
 
 def main() -> None:
+    quiet.import_tensorflow()
     _title("1. Pretrained models, by name: zoo list '*.har'")
     listing.list_models("*.har")
     _title(f"2. Load one: zoo.load({MODEL!r})")

@@ -16,7 +16,6 @@ import tensorflow as tf
 from keras import layers
 from onnx import TensorProto
 
-from export.lowering import rules
 from export.lowering.recurrence import Recurrence
 from export.lowering.trace import Replacements, Rule, Run, States, Target, Tracer
 
@@ -129,15 +128,15 @@ def dense(tracer: Tracer, layer: layers.Dense) -> Replacements:
     """One `MatMul` whatever the rank; Keras' own call flattens all axes but the last and puts them back."""
 
     def call(inputs: Any, training: bool = False) -> tf.Tensor:
-        output = tf.matmul(tf.convert_to_tensor(inputs), tf.convert_to_tensor(layer.kernel))
-        output = output if layer.bias is None else output + layer.bias
+        output = tf.matmul(tf.cast(inputs, tf.float32), tf.cast(layer.kernel, tf.float32))
+        output = output if layer.bias is None else output + tf.cast(layer.bias, tf.float32)
         return output if layer.activation is None else layer.activation(output)
 
     plain = type(layer).call is layers.Dense.call and layer.quantization_mode is None
     return {"call": call} if plain else {}
 
 
-RULES: Sequence[tuple[type, Rule]] = ((layers.Dense, dense), *rules.RULES)
+RULES: Sequence[tuple[type, Rule]] = ((layers.Dense, dense),)  # those of ONNX alone, before the source's
 
 
 def _never_run(*_: Any) -> NoReturn:
@@ -181,7 +180,7 @@ def _reverse(graph: Any, node: Any, name: str, args: Any) -> None:
 
 @dataclass(frozen=True)
 class _NodeBuilder:
-    """Writes the node of one marker, and the few around it that turn batch-major into time-major, into a tf2onnx graph."""
+    """Writes the node of one marker into a tf2onnx graph, with the few around it that turn batch-major to time-major."""
 
     graph: Any
     marker: _Marker

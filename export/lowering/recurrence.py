@@ -110,4 +110,4 @@ def _describe_cell(cell: Any, layer: layers.RNN) -> Recurrence | None:
 
 def _float32(weight: Any) -> np.ndarray:
     with tf.init_scope():  # a weight has a value outside the graph that is being traced
-        return np.asarray(keras.ops.convert_to_numpy(weight), "float32")
+        return np.asarray(tf.cast(tf.convert_to_tensor(weight), tf.float32))

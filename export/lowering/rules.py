@@ -10,9 +10,7 @@ from keras import layers
 from export.lowering.loop import run_loop
 from export.lowering.masking import Compaction, compaction
 from export.lowering.recurrence import Recurrence, describe, has_own_call
-from export.lowering.trace import Replacements, Rule, Run, States, Tracer
-
-Output = tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]  # sequence in the order of time, last output, final states
+from export.lowering.trace import Output, Replacements, Rule, Run, States, Tracer
 
 
 def recurrent(tracer: Tracer, layer: layers.RNN) -> Replacements:
@@ -27,8 +25,7 @@ def recurrent(tracer: Tracer, layer: layers.RNN) -> Replacements:
         x = tf.cast(sequences, tf.float32)
         mask = None if mask is None else tf.cast(keras.tree.flatten(mask)[0], tf.bool)
         start = tracer.initial_states(layer, initial_state, tf.shape(x)[0])
-        sequence, last, states = _run(tracer, layer, x, start, mask)
-        tracer.final_states(layer, states)
+        sequence, last, states = tracer.finished(layer, _run(tracer, layer, x, start, mask), mask)
         if layer.go_backwards:
             sequence = tf.reverse(sequence, [1])
         return last, sequence, _packed(layer, states)

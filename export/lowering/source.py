@@ -8,10 +8,13 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from export.lowering.rules import RULES
+from export.lowering.trace import Rule
 from zoo.errors import Unsupported
 from zoo.spec import Signature, TensorSpec
 
 _AUTOMATIC = re.compile(r"(input_layer|keras_tensor|input)(_\d+)?")
+_UNSAFE = re.compile(r"^[^A-Za-z0-9]+|[^A-Za-z0-9_]")  # what a SavedModel does not keep in a name
 _AXES = {1: ("batch",), 2: ("batch", "feature"), 3: ("batch", "time", "feature")}
 
 
@@ -22,6 +25,11 @@ class Source:
     model: keras.Model
     signature: Signature
     structure: Any
+
+    @property
+    def rules(self) -> Sequence[tuple[type, Rule]]:
+        """What `trace.lowered` takes for this source; a streaming one has rules of its own."""
+        return RULES
 
     def __call__(self, tensors: Sequence[Any]) -> list[Any]:
         """The model's flat outputs, in inference mode."""
@@ -48,9 +56,10 @@ def _inputs(model: keras.Model) -> tuple[Any, tuple[TensorSpec, ...]]:
             f"Model {model.name!r} ({type(model).__name__}) has no input shape yet. "
             "Call it once on an example batch, or build it as keras.Model(inputs, outputs), then export."
         )
-    structure = _shapes(shape)
-    shapes = keras.tree.flatten_shape_like(structure) if hasattr(keras.tree, "flatten_shape_like") else [structure]
-    tensors = [keras.KerasTensor(shape, "float32") for shape in shapes]
+    tensors: list[keras.KerasTensor] = []
+    structure = keras.tree.map_shape_structure(
+        lambda shape: tensors.append(keras.KerasTensor((None, *shape[1:]), "float32")), _shapes(shape)
+    )
     return structure, _specs(model, tensors, ["input"] * len(tensors), "input")
 
 
@@ -60,13 +69,15 @@ def _shapes(config: dict[str, Any]) -> Any:
 
 def _outputs(source: Source) -> tuple[TensorSpec, ...]:
     model, specs = source.model, source.signature.inputs
-    if getattr(model, "outputs", None):
-        names = list(model.output_names)
-        tensors = keras.tree.flatten(model.outputs)
+    functional = getattr(model, "_functional", None) or model
+    if getattr(functional, "outputs", None):
+        names = list(functional.output_names)
+        tensors = keras.tree.flatten(functional.outputs)
         names = names if len(names) == len(tensors) else ["output"] * len(tensors)
         return _specs(model, tensors, names, "output", taken=source.signature.input_names)
-    with tf.Graph().as_default():
-        tensors = source([tf.compat.v1.placeholder(spec.dtype, spec.shape) for spec in specs])
+    signature = [tf.TensorSpec(spec.shape, spec.dtype) for spec in specs]
+    traced = tf.function(lambda *tensors: source(tensors), input_signature=signature, autograph=False)
+    tensors = traced.get_concrete_function().structured_outputs
     return _specs(model, tensors, ["output"] * len(tensors), "output", taken=source.signature.input_names)
 
 
@@ -75,7 +86,7 @@ def _specs(
 ) -> tuple[TensorSpec, ...]:
     used, specs = set(taken), []
     for tensor, name in zip(tensors, names, strict=True):
-        name = _free(kind if _AUTOMATIC.fullmatch(name) else name, used)
+        name = _free(kind if _AUTOMATIC.fullmatch(name) else _UNSAFE.sub("_", name).lstrip("_") or kind, used)
         used.add(name)
         dtype = tf.as_dtype(tensor.dtype).name
         if dtype == "string":
@@ -97,6 +108,6 @@ def _free(name: str, used: set[str]) -> str:
 
 def _axes(shape: Any, dtype: str) -> tuple[tuple[int | None, ...], tuple[str, ...]]:
     rank = len(shape)
-    if rank == 2 and dtype.startswith("int"):
+    if rank == 2 and dtype.startswith(("int", "bool")):
         return tuple(shape), ("batch", "time")
     return tuple(shape), _AXES.get(rank) or ("batch", "time", *(f"axis{axis}" for axis in range(2, rank)))

@@ -18,6 +18,7 @@ from export.lowering.recurrence import Recurrence
 
 States = Sequence[tf.Tensor] | None
 Run = tuple[tf.Tensor, list[tf.Tensor]]
+Output = tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]  # sequence in the order of time, last output, final states
 Replacements = dict[str, Callable[..., Any]]
 _SCOPE = threading.Lock()  # the scope borrows the model's layers, so one at a time
 
@@ -81,8 +82,9 @@ class Tracer:
             )
         return None
 
-    def final_states(self, layer: keras.layers.Layer, states: list[tf.Tensor]) -> None:
-        """Told the final states of every recurrent layer; a streaming trace returns them to the caller."""
+    def finished(self, layer: keras.layers.Layer, output: Output, mask: tf.Tensor | None) -> Output:
+        """Shown what every recurrent layer computed; a streaming trace takes the states and continues masked steps."""
+        return output
 
 
 def flat_layers(model: keras.Model) -> list[keras.layers.Layer]:
@@ -101,12 +103,12 @@ def lowered(model: keras.Model, tracer: Tracer, rules: Sequence[tuple[type, Rule
             undo.enter_context(_float32(layer))
             rule = next((rule for kind, rule in rules if isinstance(layer, kind)), None)
             if rule is not None:
-                undo.enter_context(_calling(layer, rule(tracer, layer)))
+                undo.enter_context(calling(layer, rule(tracer, layer)))
         yield
 
 
 @contextlib.contextmanager
-def _calling(layer: keras.layers.Layer, replacements: Replacements) -> Iterator[None]:
+def calling(layer: keras.layers.Layer, replacements: Replacements) -> Iterator[None]:
     """The named methods of this one layer (`call` or `inner_loop`) replaced."""
     layer.__dict__.update(replacements)
     try:

@@ -40,7 +40,8 @@ def _fixed(said: TensorSpec, found: TensorSpec | None, where: str) -> TensorSpec
     if found is None or found.dtype != said.dtype or not _compatible(said.shape, found.shape):
         held = f"holds {found.describe()}" if found else "holds no such tensor"
         raise UntrustedFile(
-            f"{where} says in its metadata {said.describe()}, but {held}. Its metadata are of another file: export it again."
+            f"{where} says in its metadata {said.describe()}, but {held}. "
+            "Its metadata are of another file: export it again."
         )
     if len(found.shape) != len(said.shape):
         return said

@@ -26,17 +26,18 @@ def checked(specs: Sequence[TensorSpec], inputs: Mapping[str, Any]) -> Arrays:
 
 
 def _check_names(specs: Sequence[TensorSpec], inputs: Mapping[str, Any]) -> None:
-    takes = f"This model takes {'; '.join(spec.describe() for spec in specs)}."
     names = [spec.name for spec in specs]
+    if isinstance(inputs, Mapping) and len(inputs) == len(names) and all(name in inputs for name in names):
+        return
+    takes = f"This model takes {'; '.join(spec.describe() for spec in specs)}."
     if not isinstance(inputs, Mapping):
         raise InvalidInput(f"Inputs must be a dict of name to array, not {type(inputs).__name__}. {takes}")
     for name in inputs:
         if name not in names:
             near = difflib.get_close_matches(str(name), names, n=1)
             raise InvalidInput(f"Unknown input {name!r}.{f' Did you mean {near[0]!r}?' if near else ''} {takes}")
-    missing = [name for name in names if name not in inputs]
-    if missing:
-        raise InvalidInput(f"Input {missing[0]!r} is missing. {takes}")
+    missing = next(name for name in names if name not in inputs)
+    raise InvalidInput(f"Input {missing!r} is missing. {takes}")
 
 
 def _array(spec: TensorSpec, value: Any) -> np.ndarray:
@@ -73,19 +74,21 @@ def _cast(spec: TensorSpec, array: np.ndarray) -> np.ndarray:
 
 
 def _check_shape(spec: TensorSpec, array: np.ndarray) -> None:
-    expected = f"expected {spec.describe()}"
     if array.ndim != len(spec.shape):
         hint = " Add the batch axis: x[None]." if array.ndim == len(spec.shape) - 1 else ""
-        raise InvalidInput(f"Input {spec.name!r} has rank {array.ndim} (shape {list(array.shape)}); {expected}.{hint}")
+        raise InvalidInput(
+            f"Input {spec.name!r} has rank {array.ndim} (shape {list(array.shape)}); expected {spec.describe()}.{hint}"
+        )
     for axis, size, want in zip(spec.axes, array.shape, spec.shape, strict=True):
         if size == 0:
             raise InvalidInput(
-                f"Input {spec.name!r} is empty on axis {axis!r} (shape {list(array.shape)}); {expected}, "
-                "at least 1 on every axis."
+                f"Input {spec.name!r} is empty on axis {axis!r} (shape {list(array.shape)}); "
+                f"expected {spec.describe()}, at least 1 on every axis."
             )
         if want is not None and size != want:
             raise InvalidInput(
-                f"Input {spec.name!r} has size {size} on axis {axis!r} (shape {list(array.shape)}); {expected}."
+                f"Input {spec.name!r} has size {size} on axis {axis!r} (shape {list(array.shape)}); "
+                f"expected {spec.describe()}."
             )
 
 

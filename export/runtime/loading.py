@@ -15,7 +15,7 @@ def load(source: str | os.PathLike[str], *, threads: int | None = None, provider
 
     `threads` defaults to 1, which is fastest for small recurrent models at batch 1; `provider` to "cpu" (ONNX only).
     Files with a manifest or a card beside them are checked against its sha256 first.
-    Raises UnknownName, InvalidInput, UntrustedFile, and MissingDependency where onnxruntime or ai-edge-litert is missing.
+    Raises UnknownName, InvalidInput, UntrustedFile, and MissingDependency (onnxruntime, ai-edge-litert).
     """
     if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
         raise InvalidInput(f"threads must be a whole number of at least 1, not {threads!r}.")

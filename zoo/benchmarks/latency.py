@@ -26,7 +26,7 @@ def measure(name: str, batches: Sequence[int], rounds: int) -> list[dict[str, An
     facts = results.conditions(PACKAGES)
     rows = []
     for batch in batches:
-        shape = (batch, spec.window or 100, spec.signature.inputs[0].shape[-1])
+        shape = (batch, spec.window or 100, spec.signature.inputs[0].shape[-1] or 1)
         x = np.random.default_rng(0).standard_normal(shape).astype("float32")
         seconds = timing.interleaved(_candidates(name, x), rounds)
         medians = {runtime: float(np.median(values)) for runtime, values in seconds.items()}

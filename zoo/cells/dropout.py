@@ -3,6 +3,8 @@
 import math
 from typing import Any
 
+import keras
+
 
 def check_rate(name: str, rate: float) -> float:
     """`rate` itself, or ValueError: Keras would clamp 7.0 to 1.0 and train nothing."""
@@ -11,7 +13,7 @@ def check_rate(name: str, rate: float) -> float:
     return rate
 
 
-class SequenceDropout:
+class SequenceDropout(keras.layers.Layer):
     """Mixed in before a Keras cell: drops the same inputs and hidden units at every step of a sequence.
 
     Source: Gal & Ghahramani 2016, arXiv:1512.05287.

@@ -3,15 +3,12 @@
 Exit codes: 0 done, 1 a check failed, 2 wrong usage. `--json` prints the same facts for machines.
 """
 
-import os
 import sys
 
 import typer
 
-from zoo.cli import bench, evaluating, exporting, listing, predicting, publishing, training
+from zoo.cli import bench, evaluating, exporting, listing, predicting, publishing, quiet, training
 from zoo.errors import ZooError
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 app = typer.Typer(
     help="Recurrent models that really deploy: load by name, train, export, check, benchmark.",
@@ -20,6 +17,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
+NEED_KERAS = ("eval", "train", "export", "check", "bench", "publish")
+
+
+@app.callback()
+def before_every_command(context: typer.Context) -> None:
+    if context.invoked_subcommand in NEED_KERAS:
+        quiet.import_tensorflow()
+
+
 app.command("list")(listing.list_models)
 app.command("show")(listing.show)
 app.command("predict")(predicting.predict)

@@ -10,6 +10,7 @@ from rich.table import Table
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 console = Console(highlight=False)
+progress_console = Console(stderr=True, highlight=False)
 
 
 def print_json(value: Any) -> None:

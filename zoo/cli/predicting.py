@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 import zoo
+from zoo.cli import quiet
 from zoo.cli.output import AsJson, console, print_json, print_table
 
 
@@ -16,6 +17,8 @@ def predict(
     as_json: AsJson = False,
 ) -> None:
     """Labelled, scored predictions for recordings."""
+    if backend != "onnx":
+        quiet.import_tensorflow()
     pipeline = zoo.pipeline(name, backend)
     answers = {path: pipeline(path) for path in inputs}
     if as_json:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from zoo.cli.output import AsJson, console, number, print_json
+from zoo.cli.output import AsJson, console, number, print_json, progress_console
 from zoo.errors import InvalidInput
 
 
@@ -27,7 +27,7 @@ def train(
         raise InvalidInput(f"--epochs {epochs} trains nothing: give a number from 1 up.")
     folder = out or Path("runs") / name / f"seed{seed}"
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=as_json) as bar:
+    with Progress(*columns, console=progress_console) as bar:
         show = _Bar(bar, recipe.metric)
         found = training.train(recipe, folder, seed=seed, epochs=epochs, resume=resume, report=show)
     best = found.progress.best + 1

@@ -30,6 +30,7 @@ def load() -> Splits:
     """x float32 [N, 128, 9]; y int32 [N], an index into `LABELS`; groups int32 [N], the subject 1 to 30."""
     mirror = mirrored(*MIRROR)
     train, test = _from_mirror(mirror) if mirror else _from_upstream(download(REMOTE))
+    assert train.groups is not None
     held_out = np.isin(train.groups, VALIDATION_SUBJECTS)
     return Splits(_where(train, ~held_out), _where(train, held_out), test)
 

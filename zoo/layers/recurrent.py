@@ -17,8 +17,11 @@ _CELL_ARGUMENTS = (
 _USE_CUDNN = {"cell": False, "cudnn": True}
 
 
-class _Pathed:
+class _Pathed(keras.layers.RNN):
     """What `LSTM` and `GRU` add to their Keras base: our cell in place of Keras', and `path`."""
+
+    cell: Any
+    use_cudnn: bool | str
 
     def _take_path(self, path: str, cell_type: type[keras.layers.Layer], *more_arguments: str) -> None:
         self.execution_path = paths.check_path(path)

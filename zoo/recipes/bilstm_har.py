@@ -1,16 +1,16 @@
-from zoo.recipes.recipe import Recipe
-from zoo.recipes.motion import augment
+"""bilstm.har: one bidirectional LSTM layer, averaged over time, on raw accelerometer and gyroscope windows.
 
-RECIPE = Recipe(
-    name="bilstm.har",
-    task="sequence classification",
-    family="classifier",
-    config={"recurrence": "lstm", "units": [16], "features": 9, "classes": 6},
-    dataset="har",
-    metric="accuracy",
-    epochs=2,
-    batch_size=128,
-    learning_rate=4e-3,
-    augment=augment,
-    average=0.99,
+Run:      zoo train bilstm.har --seed 0
+Cost:     COST
+Data:     UCI HAR, official subject split; training subjects 5, 17 and 28 held out for validation.
+Expect:   EXPECT
+Departs:  DEPARTS
+"""
+
+from zoo.recipes import har
+
+RECIPE = har.recipe(
+    "bilstm.har",
+    "One bidirectional LSTM layer, averaged over time, on raw accelerometer and gyroscope windows; six activities.",
+    {"recurrence": "lstm", "units": [64], "bidirectional": True, "pooling": "mean"},
 )

@@ -3,7 +3,7 @@
 import json
 import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,12 +24,13 @@ class Progress:
     history: list[dict[str, float]] = field(default_factory=list)
 
 
-def save(path: Path, progress: Progress, groups: dict[str, Sequence[np.ndarray]]) -> None:
+def save(path: Path, progress: Progress, groups: Mapping[str, Sequence[np.ndarray]]) -> None:
     """The named groups of arrays and the progress, in one file without pickles."""
     arrays = {f"{group}/{index:05d}": array for group, items in groups.items() for index, array in enumerate(items)}
     beside = path.with_suffix(".partial")
+    arrays["progress"] = np.frombuffer(json.dumps(asdict(progress)).encode(), "uint8")
     with beside.open("wb") as file:
-        np.savez(file, progress=np.frombuffer(json.dumps(asdict(progress)).encode(), "uint8"), **arrays)
+        np.savez(file, **arrays)  # type: ignore[arg-type]  # the names of arrays are never `allow_pickle`
         file.flush()
         os.fsync(file.fileno())
     os.replace(beside, path)
@@ -38,7 +39,7 @@ def save(path: Path, progress: Progress, groups: dict[str, Sequence[np.ndarray]]
 def restore(path: Path) -> tuple[Progress, dict[str, list[np.ndarray]]]:
     """The inverse of `save`. Raises UntrustedFile for a file that is truncated or not a checkpoint."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             progress = Progress(**json.loads(file["progress"].tobytes()))
             groups: dict[str, list[np.ndarray]] = {}
             for key in sorted(name for name in file.files if name != "progress"):

@@ -1,16 +1,16 @@
-from zoo.recipes.recipe import Recipe
-from zoo.recipes.motion import augment
+"""stacked_lstm.har: two LSTM layers on raw accelerometer and gyroscope windows.
 
-RECIPE = Recipe(
-    name="stacked_lstm.har",
-    task="sequence classification",
-    family="classifier",
-    config={"recurrence": "lstm", "units": [16], "features": 9, "classes": 6},
-    dataset="har",
-    metric="accuracy",
-    epochs=2,
-    batch_size=128,
-    learning_rate=4e-3,
-    augment=augment,
-    average=0.99,
+Run:      zoo train stacked_lstm.har --seed 0
+Cost:     COST
+Data:     UCI HAR, official subject split; training subjects 5, 17 and 28 held out for validation.
+Expect:   EXPECT
+Departs:  DEPARTS
+"""
+
+from zoo.recipes import har
+
+RECIPE = har.recipe(
+    "stacked_lstm.har",
+    "Two LSTM layers on raw accelerometer and gyroscope windows; six activities.",
+    {"recurrence": "lstm", "units": [48, 48]},
 )

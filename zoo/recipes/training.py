@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from zoo import datasets, models
-from zoo.datasets import Split
+from zoo.datasets import Dataset, Splits
 from zoo.errors import InvalidInput
 from zoo.evaluation import HIGHER_IS_BETTER, score
 from zoo.recipes import checkpoint
@@ -52,14 +52,18 @@ def train(
     seed: int = 0,
     epochs: int | None = None,
     resume: bool = False,
+    dataset: Dataset | None = None,
     report: Report = lambda step: None,
 ) -> Trained:
     """Runs `recipe` in `folder` (`checkpoint.npz`, then `model.weights.h5`) and returns the kept model.
 
+    `dataset` stands in for the recipe's own; it needs the same shapes.
+
     With `resume` it goes on where the checkpoint stands and ends with the weights of an unbroken run.
     Raises InvalidInput if the folder holds another run, or a run and `resume` is not set.
     """
-    run = _Run(recipe, folder, seed, epochs or recipe.epochs)
+    data = dataset or datasets.get(recipe.dataset)
+    run = _Run(recipe, folder, seed, recipe.epochs if epochs is None else epochs, data.load())
     run.start(resume)
     while run.progress.epoch < run.epochs:
         run.one_epoch(report)
@@ -69,13 +73,13 @@ def train(
 
 
 class _Run:
-    def __init__(self, recipe: Recipe, folder: Path, seed: int, epochs: int) -> None:
+    def __init__(self, recipe: Recipe, folder: Path, seed: int, epochs: int, splits: Splits) -> None:
         if epochs < 1:
             raise InvalidInput(f"epochs={epochs} trains nothing: give a number from 1 up.")
         self.recipe, self.path, self.seed, self.epochs = recipe, folder / "checkpoint.npz", seed, epochs
         self.progress = Progress({"recipe": recipe.name, "seed": seed, "epochs": epochs})
         keras.utils.set_random_seed(seed)
-        self.splits = datasets.get(recipe.dataset).load()
+        self.splits = splits
         self.steps = len(self.splits.train) // recipe.batch_size
         self.model = models.build(recipe.family, recipe.config)
         for layer in self.model.layers:
@@ -137,7 +141,7 @@ class _Run:
     def validate(self) -> float:
         current = self.weights()
         self.load(self.judged())
-        split: Split = self.splits.validation
+        split = self.splits.validation
         value = score(self.recipe.metric, split.y, self.model.predict(split.x, batch_size=256, verbose=0))
         self.load(current)
         return value

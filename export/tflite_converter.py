@@ -1,0 +1,112 @@
+"""A SavedModel into the bytes of a TFLite file, in this process or, where TensorFlow may crash, in one of its own.
+
+Run as `python -m export.tflite_converter FOLDER QUANTIZE` it reads FOLDER/saved_model and FOLDER/calibration.npz and
+writes FOLDER/model.tflite.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from export.quiet import quiet
+from zoo.errors import ExportError, Unsupported
+
+SIGNATURE = "serving_default"
+TIMEOUT_SECONDS = 900
+
+
+def convert(folder: Path, quantize: str | None) -> bytes:
+    """Built-in operators only. Raises Unsupported, naming the operator and its layer, for a model that needs others."""
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(folder / "saved_model"), signature_keys=[SIGNATURE])
+    _configure(converter, quantize, folder)
+    try:
+        with quiet():
+            return bytes(converter.convert())
+    except Exception as error:  # the converter raises ConverterError, RuntimeError and ValueError alike
+        raise _explained(error) from error
+
+
+def convert_apart(folder: Path, quantize: str) -> bytes:
+    """The same in a process of its own: integer quantisation of some graphs ends the process that tries it."""
+    command = [sys.executable, "-m", "export.tflite_converter", str(folder), quantize]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "CUDA_VISIBLE_DEVICES": "-1"}
+    try:
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise ExportError(
+            f"The TFLite converter did not finish quantize={quantize!r} in {TIMEOUT_SECONDS} s. "
+            "Give fewer calibration examples, or use quantize='dynamic'."
+        ) from error
+    if done.returncode == 0:
+        return (folder / "model.tflite").read_bytes()
+    reason = done.stderr.strip().splitlines()[-1:] or [f"it ended with code {done.returncode}"]
+    raise Unsupported(
+        f"The TFLite converter failed at quantize={quantize!r}: {reason[0]} Use quantize='dynamic' or 'float16'."
+    )
+
+
+def _configure(converter: Any, quantize: str | None, folder: Path) -> None:
+    sets = tf.lite.OpsSet
+    converter.target_spec.supported_ops = [sets.TFLITE_BUILTINS]
+    if quantize is None:
+        return
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if quantize == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if quantize in ("int8", "int16x8"):
+        converter.representative_dataset = lambda: _examples(folder / "calibration.npz")
+        converter.target_spec.supported_ops = [
+            sets.TFLITE_BUILTINS_INT8
+            if quantize == "int8"
+            else sets.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+        ]
+
+
+def save_examples(path: Path, examples: list[dict[str, np.ndarray]]) -> None:
+    arrays: dict[str, Any] = {f"{place}/{name}": item[name] for place, item in enumerate(examples) for name in item}
+    np.savez(path, **arrays)
+
+
+def _examples(path: Path) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+    with np.load(path) as arrays:
+        items: dict[int, dict[str, np.ndarray]] = {}
+        for key in arrays.files:
+            index, name = key.split("/", 1)
+            items.setdefault(int(index), {})[name] = arrays[key]
+    for index in sorted(items):
+        yield SIGNATURE, items[index]
+
+
+def _explained(error: Exception) -> Exception:
+    for item in getattr(error, "errors", ()):
+        if item.operator.name:
+            operator = item.operator.name.removeprefix("tf.")
+            return Unsupported(
+                f"TFLite has no built-in operator for {operator}{_place(item)}. Replace what computes it by "
+                "layers TFLite has, or export to 'onnx' or 'saved_model'."
+            )
+    text = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return Unsupported(f"The TFLite converter refused the model: {text} Export to 'onnx' or 'saved_model' instead.")
+
+
+def _place(item: Any) -> str:
+    """`, in layer 'name'`, from a location such as model/layer/Operator@function; empty outside of any layer."""
+    path = item.location.call[0].name.split("@")[0].split("/") if item.location.call else []
+    return f", in layer {path[-2]!r}" if len(path) > 2 else ""
+
+
+def _main(folder: Path, quantize: str) -> None:
+    try:
+        (folder / "model.tflite").write_bytes(convert(folder, quantize))
+    except ExportError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    _main(Path(sys.argv[1]), sys.argv[2])

@@ -1,0 +1,426 @@
+"""Recurrent layers as ONNX files: the numbers are Keras', the nodes native, one a layer or a pair of directions."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from tests.export.onnx_parity import (
+    FEATURES,
+    TOLERANCE,
+    batches,
+    chain,
+    randomised,
+    recurrent_operators,
+    worst_difference,
+)
+from zoo.layers import GRU, LSTM
+
+KINDS = {
+    "lstm": (layers.LSTM, {}, "LSTM"),
+    "our lstm": (LSTM, {}, "LSTM"),
+    "gru": (layers.GRU, {}, "GRU"),
+    "our gru": (GRU, {}, "GRU"),
+    "gru reset before": (layers.GRU, {"reset_after": False}, "GRU"),
+    "simple rnn": (layers.SimpleRNN, {}, "RNN"),
+}
+OPTIONS = {
+    "plain": {},
+    "sequences": {"return_sequences": True},
+    "sequences and states": {"return_sequences": True, "return_state": True},
+    "backwards": {"go_backwards": True},
+    "backwards sequences and states": {"go_backwards": True, "return_sequences": True, "return_state": True},
+    "no bias": {"use_bias": False},
+}
+MASKS = {
+    "right": [[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]],
+    "left": [[0, 0, 1, 1, 1], [0, 1, 1, 1, 1]],
+    "holes": [[1, 0, 1, 0, 1], [0, 1, 0, 1, 0]],
+    "empty row": [[0, 0, 0, 0, 0], [1, 1, 1, 1, 0]],
+    "none": [[1, 1, 1, 1, 1], [1, 1, 1, 1, 1]],
+}
+
+
+@pytest.fixture(autouse=True)
+def _fresh_names():
+    keras.backend.clear_session()
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+@pytest.mark.parametrize(("layer", "more", "operator"), KINDS.values(), ids=KINDS)
+def test_layer_is_one_native_node_and_equals_keras(layer, more, operator, options, tmp_path):
+    model = chain(layer(4, **more, **options))
+    assert worst_difference(model, tmp_path, batches()) < TOLERANCE
+    assert recurrent_operators(tmp_path) == {operator: 1}
+
+
+def masked_model(layer):
+    x, mask = keras.Input((None, FEATURES), name="x"), keras.Input((None,), dtype="bool", name="mask")
+    return randomised(keras.Model([x, mask], layer(x, mask=mask)))
+
+
+def masked_feeds():
+    x = next(batches(sizes=[(2, 5)]))
+    return [[x, np.array(mask, bool)] for mask in MASKS.values()]
+
+
+MASKED = {
+    "lstm": lambda: layers.LSTM(4),
+    "lstm sequences and states": lambda: layers.LSTM(4, return_sequences=True, return_state=True),
+    "gru backwards": lambda: layers.GRU(4, go_backwards=True, return_sequences=True, return_state=True),
+    "simple rnn": lambda: layers.SimpleRNN(4, return_sequences=True),
+    "rnn with zeros for masked": lambda: layers.RNN(
+        layers.GRUCell(4), return_sequences=True, zero_output_for_mask=True
+    ),
+    "stacked cells": lambda: layers.RNN([layers.LSTMCell(3), layers.GRUCell(4)], return_sequences=True),
+    "bidirectional": lambda: layers.Bidirectional(layers.LSTM(4, return_sequences=True)),
+    "bidirectional last": lambda: layers.Bidirectional(layers.GRU(4)),
+    "bidirectional unmerged": lambda: layers.Bidirectional(layers.LSTM(4, return_sequences=True), merge_mode=None),
+}
+
+
+@pytest.mark.parametrize("make", MASKED.values(), ids=MASKED)
+def test_any_mask_is_exact_without_a_loop(make, tmp_path):
+    assert worst_difference(masked_model(make()), tmp_path, masked_feeds()) < TOLERANCE
+    assert "Loop" not in recurrent_operators(tmp_path)
+    assert sum(recurrent_operators(tmp_path).values()) in (1, 2)
+
+
+@pytest.mark.parametrize("layer", [layers.LSTM, layers.GRU])
+def test_rows_without_a_valid_step_end_in_the_initial_state(layer, tmp_path):
+    x, mask = keras.Input((None, FEATURES), name="x"), keras.Input((None,), dtype="bool", name="mask")
+    states = [keras.Input((4,), name=name) for name in ("h", "c")[: 2 if layer is layers.LSTM else 1]]
+    outputs = layer(4, return_sequences=True, return_state=True)(x, mask=mask, initial_state=states)
+    model = randomised(keras.Model([x, mask, *states], outputs))
+    given = list(batches(shape=(4,), sizes=[(2, 0)] * len(states)))
+    feeds = [[*feed, *given] for feed in masked_feeds()]
+    assert worst_difference(model, tmp_path, feeds) < TOLERANCE
+    assert sum(recurrent_operators(tmp_path).values()) == 1
+
+
+def padded(x):
+    x = x.copy()
+    x[0, x.shape[1] // 2 :] = 0
+    x[-1, 0] = 0
+    return x
+
+
+@pytest.mark.parametrize("shape", [(None, FEATURES), (6, FEATURES)], ids=["time free", "time fixed"])
+def test_masking_layer_reaches_every_recurrence_behind_it(shape, tmp_path):
+    model = chain(
+        layers.Masking(),
+        layers.Bidirectional(layers.GRU(3, return_sequences=True)),
+        layers.Dropout(0.5),
+        layers.LSTM(4, return_sequences=True),
+        layers.LSTM(2),
+        shape=shape,
+    )
+    sizes = [(2, 6), (3, 6)] if shape[0] else [(1, 1), (2, 7)]
+    assert worst_difference(model, tmp_path, [padded(x) for x in batches(sizes=sizes)]) < TOLERANCE
+    assert recurrent_operators(tmp_path) == {"GRU": 1, "LSTM": 2}
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
+def test_embedding_masks_token_zero(dtype, tmp_path):
+    model = chain(
+        layers.Embedding(11, 5, mask_zero=True),
+        layers.Bidirectional(layers.LSTM(4)),
+        layers.Dense(2),
+        shape=(None,),
+        dtype=dtype,
+    )
+    tokens = np.array([[3, 1, 4, 0, 0], [0, 5, 0, 9, 2], [0, 0, 0, 0, 0]], dtype)
+    assert worst_difference(model, tmp_path, [tokens, tokens[:1, :1]]) < TOLERANCE
+    assert recurrent_operators(tmp_path) == {"LSTM": 1}
+
+
+@pytest.mark.parametrize("merge_mode", ["concat", "sum", "mul", "ave", None])
+@pytest.mark.parametrize("sequences", [True, False], ids=["sequences", "last"])
+def test_bidirectional_is_one_node_in_every_merge_mode(merge_mode, sequences, tmp_path):
+    model = chain(layers.Bidirectional(layers.LSTM(4, return_sequences=sequences), merge_mode=merge_mode))
+    assert worst_difference(model, tmp_path, batches()) < TOLERANCE
+    assert recurrent_operators(tmp_path) == {"LSTM": 1}
+
+
+BACKWARD = {
+    "other activation": (lambda: layers.LSTM(4, activation="relu", go_backwards=True), {"LSTM": 1}),
+    "other size": (lambda: layers.LSTM(5, go_backwards=True), {"LSTM": 2}),
+    "other kind": (lambda: layers.GRU(4, go_backwards=True), {"LSTM": 1, "GRU": 1}),
+}
+
+
+@pytest.mark.parametrize(("backward", "expected"), BACKWARD.values(), ids=BACKWARD)
+def test_sides_share_a_node_only_where_kind_and_size_agree(backward, expected, tmp_path):
+    x = keras.Input((None, FEATURES))
+    sides = layers.Bidirectional(layers.LSTM(4), merge_mode=None, backward_layer=backward())(x)
+    model = randomised(keras.Model(x, [keras.ops.sum(side, axis=-1) for side in sides]))
+    assert worst_difference(model, tmp_path, batches()) < TOLERANCE
+    assert recurrent_operators(tmp_path) == expected
+
+
+def test_bidirectional_hands_its_states_to_another(tmp_path):
+    x = keras.Input((None, FEATURES), name="x")
+    y = keras.Input((None, 2), name="y")
+    _, *states = layers.Bidirectional(layers.LSTM(4, return_state=True))(x)
+    decoded = layers.Bidirectional(layers.LSTM(4, return_sequences=True))(y, initial_state=states)
+    model = randomised(keras.Model([x, y], decoded))
+    feeds = [
+        list(both) for both in zip(batches(), batches(shape=(None, 2), sizes=[(1, 3), (2, 1), (7, 5)]), strict=True)
+    ]
+    assert worst_difference(model, tmp_path, feeds) < TOLERANCE
+    assert recurrent_operators(tmp_path) == {"LSTM": 2}
+
+
+def test_encoder_hands_its_states_to_the_decoder(tmp_path):
+    x = keras.Input((None, FEATURES), name="x")
+    y = keras.Input((None, 2), name="y")
+    _, *states = layers.LSTM(4, return_state=True)(x)
+    decoded = layers.LSTM(4, return_sequences=True)(y, initial_state=states)
+    model = randomised(keras.Model([x, y], layers.Dense(2, activation="softmax")(decoded)))
+    feeds = [
+        list(both) for both in zip(batches(), batches(shape=(None, 2), sizes=[(1, 3), (2, 1), (7, 5)]), strict=True)
+    ]
+    assert worst_difference(model, tmp_path, feeds) < TOLERANCE
+    assert recurrent_operators(tmp_path) == {"LSTM": 2}
+
+
+CELLS = {
+    "lstm cell": (lambda: layers.RNN(layers.LSTMCell(4), return_sequences=True), {"LSTM": 1}),
+    "gru cell backwards": (lambda: layers.RNN(layers.GRUCell(4), go_backwards=True), {"GRU": 1}),
+    "two cells": (lambda: layers.RNN([layers.LSTMCell(4), layers.LSTMCell(2)], return_state=True), {"LSTM": 2}),
+    "stacked cells": (
+        lambda: layers.RNN(layers.StackedRNNCells([layers.GRUCell(4), layers.SimpleRNNCell(2)])),
+        {"GRU": 1, "RNN": 1},
+    ),
+}
+
+
+@pytest.mark.parametrize(("make", "expected"), CELLS.values(), ids=CELLS)
+def test_cells_become_native_nodes(make, expected, tmp_path):
+    assert worst_difference(chain(make()), tmp_path, batches()) < TOLERANCE
+    assert recurrent_operators(tmp_path) == expected
+
+
+NATIVE = ("tanh", "sigmoid", "relu", "linear", "hard_sigmoid", "softsign", "softplus", "elu", "leaky_relu")
+
+
+@pytest.mark.parametrize("activation", NATIVE)
+def test_activation_is_an_attribute_of_every_operator(activation, tmp_path):
+    """Both roles and all operators in one model; inputs large enough to reach every branch of the function."""
+    x = keras.Input((None, FEATURES))
+    outputs = [
+        layer(3, **arguments, **more)(x)
+        for arguments in ({"activation": activation}, {"recurrent_activation": activation})
+        for layer, more in ((layers.LSTM, {}), (layers.GRU, {}), (layers.GRU, {"reset_after": False}))
+    ]
+    outputs.append(layers.SimpleRNN(3, activation=activation)(x))
+    outputs.append(layers.Bidirectional(layers.LSTM(3, activation=activation))(x))
+    model = randomised(keras.Model(x, outputs))
+    feeds = [3 * x for x in batches(sizes=[(1, 1), (5, 4)])]
+    assert worst_difference(model, tmp_path, feeds) < TOLERANCE
+    assert recurrent_operators(tmp_path) == {"LSTM": 3, "GRU": 4, "RNN": 1}
+
+
+@pytest.mark.parametrize("activation", ["gelu", "silu", "selu", "hard_tanh"])
+def test_other_activations_run_as_a_loop_and_equal_keras(activation, tmp_path):
+    model = chain(layers.LSTM(3, activation=activation, return_sequences=True))
+    assert worst_difference(model, tmp_path, batches()) < TOLERANCE
+    assert recurrent_operators(tmp_path) == {"Loop": 1}
+
+
+@keras.saving.register_keras_serializable("test_onnx")
+class Leaky(layers.Layer):
+    """A cell of the user's own: h' = 0.9 h + tanh(x W)."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = self.state_size = units
+
+    def build(self, shape):
+        self.kernel = self.add_weight(shape=(shape[-1], self.units))
+
+    def call(self, x, states, training=False):
+        h = 0.9 * states[0] + keras.ops.tanh(x @ self.kernel)
+        return h, [h]
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}
+
+
+LOOPS = {
+    "own cell": lambda: layers.RNN(Leaky(4), return_sequences=True, return_state=True),
+    "own cell backwards": lambda: layers.RNN(Leaky(4), return_sequences=True, go_backwards=True),
+    "own cell both ways": lambda: layers.Bidirectional(layers.RNN(Leaky(4), return_sequences=True)),
+    "own cell on an lstm cell": lambda: layers.RNN([layers.LSTMCell(3), Leaky(4)], return_sequences=True),
+    "own cell with zeros for masked": lambda: layers.RNN(Leaky(4), return_sequences=True, zero_output_for_mask=True),
+}
+
+
+@pytest.mark.parametrize("make", LOOPS.values(), ids=LOOPS)
+def test_own_cells_run_as_a_loop_and_equal_keras_under_any_mask(make, tmp_path):
+    assert worst_difference(masked_model(make()), tmp_path, masked_feeds()) < TOLERANCE
+    assert set(recurrent_operators(tmp_path)) == {"Loop"}
+
+
+@pytest.mark.parametrize("sequences", [True, False], ids=["sequences", "last"])
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [(layers.ConvLSTM1D, (None, 5, 2)), (layers.ConvLSTM2D, (None, 5, 4, 2))],
+    ids=["ConvLSTM1D", "ConvLSTM2D"],
+)
+def test_convolutional_lstm_equals_keras(layer, shape, sequences, tmp_path):
+    model = chain(layer(3, 3, padding="same", return_sequences=sequences, go_backwards=not sequences), shape=shape)
+    assert worst_difference(model, tmp_path, batches(shape)) < TOLERANCE
+    assert recurrent_operators(tmp_path) == {"Loop": 1}
+
+
+def attention(x):
+    y = layers.LSTM(4, return_sequences=True)(x)
+    return layers.Attention()([y, y])
+
+
+def multi_head(x):
+    y = layers.GRU(4, return_sequences=True)(x)
+    return layers.MultiHeadAttention(2, 3)(y, y)
+
+
+def normalised(x):
+    y = layers.BatchNormalization()(x)
+    y = layers.LayerNormalization()(layers.LSTM(4, return_sequences=True)(y))
+    return layers.GlobalAveragePooling1D()(y), layers.GlobalMaxPooling1D()(y)
+
+
+def convolved(x):
+    y = layers.Conv1D(4, 3, padding="causal", activation="gelu")(x)
+    y = layers.Conv1D(4, 2, padding="same", strides=2)(y)
+    return layers.GRU(3)(layers.AveragePooling1D(1)(y))
+
+
+def arithmetic(x):
+    y = layers.LSTM(4, return_sequences=True)(x)
+    y = keras.ops.where(y > 0, keras.ops.exp(y), keras.ops.square(y)) - keras.ops.mean(y, axis=1, keepdims=True)
+    y = keras.ops.concatenate([y, keras.ops.flip(y, axis=1)], axis=-1)
+    return keras.ops.max(y, axis=1), keras.ops.cumsum(y, axis=1)[:, -1], keras.ops.transpose(y, (0, 2, 1))
+
+
+def repeated(x):
+    return layers.LSTM(3, return_sequences=True)(layers.RepeatVector(4)(layers.LSTM(4)(x)))
+
+
+def per_step(x):
+    y = layers.LSTM(4, return_sequences=True, use_bias=False)(x)
+    return layers.TimeDistributed(layers.Dense(3, activation="relu"))(y)
+
+
+def residual(x):
+    y = layers.Bidirectional(layers.LSTM(4, return_sequences=True))(x)
+    z = layers.Bidirectional(layers.LSTM(4, return_sequences=True))(y)
+    return layers.Dense(2)(layers.Add()([y, z]))
+
+
+AROUND = {
+    "attention": (attention, {"LSTM": 1}),
+    "multi-head attention": (multi_head, {"GRU": 1}),
+    "normalisation and pooling": (normalised, {"LSTM": 1}),
+    "convolution": (convolved, {"GRU": 1}),
+    "keras.ops": (arithmetic, {"LSTM": 1}),
+    "repeat vector": (repeated, {"LSTM": 2}),
+    "time distributed dense": (per_step, {"LSTM": 1}),
+    "residual": (residual, {"LSTM": 2}),
+}
+
+
+@pytest.mark.parametrize(("build", "expected"), AROUND.values(), ids=AROUND)
+def test_layers_around_the_recurrence_equal_keras(build, expected, tmp_path):
+    x = keras.Input((None, FEATURES))
+    model = randomised(keras.Model(x, build(x)))
+    assert worst_difference(model, tmp_path, batches(sizes=[(1, 3), (2, 7)])) < TOLERANCE
+    assert recurrent_operators(tmp_path) == expected
+
+
+def test_recurrence_inside_time_distributed(tmp_path):
+    model = chain(layers.TimeDistributed(layers.LSTM(4)), layers.GRU(3), shape=(None, 5, FEATURES))
+    assert worst_difference(model, tmp_path, batches((None, 5, FEATURES))) < TOLERANCE
+    assert recurrent_operators(tmp_path) == {"LSTM": 1, "GRU": 1}
+
+
+def test_image_columns_read_by_two_bidirectional_layers(tmp_path):
+    model = chain(
+        layers.Conv2D(4, 3, padding="same", activation="relu"),
+        layers.MaxPooling2D((2, 1)),
+        layers.Permute((2, 1, 3)),
+        layers.Reshape((-1, 16)),
+        layers.Bidirectional(layers.LSTM(4, return_sequences=True)),
+        layers.Bidirectional(layers.LSTM(4, return_sequences=True)),
+        layers.Dense(5, activation="softmax"),
+        shape=(8, None, 1),
+    )
+    feeds = [next(batches((8, width, 1), sizes=[(2, 0)])) for width in (4, 9)]
+    assert worst_difference(model, tmp_path, feeds) < TOLERANCE
+    assert recurrent_operators(tmp_path) == {"LSTM": 2}
+
+
+def test_nested_model_and_shared_layer(tmp_path):
+    shared = layers.LSTM(4, return_sequences=True, name="shared")
+    inner_input = keras.Input((None, 4))
+    inner = keras.Model(inner_input, layers.GRU(3)(shared(layers.Dense(FEATURES)(inner_input))), name="inner")
+    a, b = keras.Input((None, FEATURES), name="a"), keras.Input((None, FEATURES), name="b")
+    model = randomised(keras.Model({"a": a, "b": b}, {"sum": inner(shared(a)) + inner(shared(b)), "left": shared(a)}))
+    feeds = [list(both) for both in zip(batches(), batches(seed=2), strict=True)]
+    assert worst_difference(model, tmp_path, feeds) < TOLERANCE
+    assert recurrent_operators(tmp_path) == {"LSTM": 4, "GRU": 2}
+
+
+def test_sequential_model(tmp_path):
+    model = randomised(keras.Sequential([keras.Input((None, FEATURES)), layers.GRU(4), layers.Dense(2)]))
+    assert worst_difference(model, tmp_path, batches()) < TOLERANCE
+    assert recurrent_operators(tmp_path) == {"GRU": 1}
+
+
+class Tagger(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.encoder = layers.Bidirectional(layers.LSTM(4, return_sequences=True))
+        self.head = layers.Dense(2)
+
+    def call(self, x, training=False):
+        return self.head(self.encoder(x))
+
+
+def test_subclassed_model(tmp_path):
+    model = Tagger()
+    model(np.zeros((1, 5, FEATURES), "float32"))
+    randomised(model)
+    assert worst_difference(model, tmp_path, batches(sizes=[(1, 5)])) < TOLERANCE
+    assert recurrent_operators(tmp_path) == {"LSTM": 1}
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "float16", "mixed_bfloat16", "bfloat16"])
+def test_half_precision_policy_becomes_a_float32_file_with_the_same_weights(policy, tmp_path):
+    def build(policy):
+        plain = {"dtype": policy, "recurrent_initializer": "zeros"}  # the default one has no bfloat16
+        x = keras.Input((None, FEATURES))
+        y = layers.Masking(dtype=policy)(x)
+        y = layers.Bidirectional(layers.LSTM(4, return_sequences=True, **plain), dtype=policy)(y)
+        return keras.Model(x, layers.Dense(2, dtype=policy)(layers.GRU(3, **plain)(y)))
+
+    model, exact = randomised(build(policy)), build("float32")
+    exact.set_weights([np.asarray(keras.ops.cast(weight.value, "float32")) for weight in model.weights])
+    feeds = [padded(x) for x in batches()]
+    assert worst_difference(model, tmp_path, feeds, reference=exact) < TOLERANCE
+    assert worst_difference(model, tmp_path, feeds) < 5e-2
+    assert recurrent_operators(tmp_path) == {"LSTM": 1, "GRU": 1}
+
+
+def test_fixed_batch_and_time_stay_fixed(tmp_path):
+    x = keras.Input(batch_shape=(2, 4, FEATURES))
+    model = randomised(keras.Model(x, layers.GRU(3, return_sequences=True)(x)))
+    assert worst_difference(model, tmp_path, batches(sizes=[(2, 4)])) < TOLERANCE
+
+
+def test_stateful_layer_starts_every_call_from_zeros(tmp_path):
+    x = keras.Input(batch_shape=(2, None, FEATURES))
+    model = randomised(keras.Model(x, layers.LSTM(3, stateful=True)(x)))
+    plain = randomised(chain(layers.LSTM(3)))
+    plain.set_weights(model.get_weights())
+    assert worst_difference(model, tmp_path, batches(sizes=[(2, 4)]), reference=plain) < TOLERANCE

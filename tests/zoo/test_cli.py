@@ -1,0 +1,199 @@
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import zoo
+
+needs_data = pytest.mark.skipif("ZOO_DATA" not in os.environ, reason="ZOO_DATA names no mirror of the data sets")
+HAR = ["bilstm.har", "gru.har", "lstm.har", "stacked_lstm.har"]
+RECORDING = np.random.default_rng(0).normal(0, 0.1, (300, 9)).astype("float32")
+
+
+@pytest.fixture
+def recording(tmp_path):
+    path = tmp_path / "recording.npy"
+    np.save(path, RECORDING)
+    return path
+
+
+def test_list_names_the_models_with_their_scores(zoo_command):
+    answer = zoo_command("list", "*.har", "--json")
+    rows = json.loads(answer.out)
+    assert answer.code == 0
+    assert [row["name"] for row in rows] == HAR
+    keys = ["name", "task", "architecture", "dataset", "metric", "value", "published", "parameters", "bytes"]
+    assert all(list(row) == keys for row in rows)
+    assert all(row["value"] >= 0.9 and row["bytes"] < 1024**2 for row in rows)
+
+
+def test_list_filters_by_task_and_architecture(zoo_command):
+    found = json.loads(zoo_command("list", "--architecture", "gru", "--json").out)
+    assert {row["architecture"] for row in found} == {"gru"}
+    answer = zoo_command("list", "*.har", "--task", "cooking")
+    assert (answer.code, answer.err) == (
+        2,
+        "zoo: No model matches '*.har' with task 'cooking'. Run `zoo list` to see all.\n",
+    )
+
+
+def test_list_answers_without_importing_keras_or_tensorflow():
+    code = (
+        "import sys; sys.modules.update(tensorflow=None, keras=None)\n"
+        "from zoo import cli; sys.argv = ['zoo', 'list', '*.har', '--json']\n"
+        "cli.main()"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stderr
+    assert len(json.loads(answer.stdout)) == 4
+
+
+def test_the_table_for_people_holds_the_same_facts(zoo_command, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    table = zoo_command("list", "gru.har").out
+    spec = zoo.describe("gru.har")
+    assert "gru.har" in table and f"{100 * spec.score.value:.1f} %" in table and f"{spec.parameters:,}" in table
+
+
+def test_show_prints_the_whole_card(zoo_command):
+    card = json.loads(zoo_command("show", "gru.har", "--json").out)
+    assert card["signature"]["inputs"][0]["name"] == "frames"
+    text = zoo_command("show", "gru.har").out
+    for part in ("walking_upstairs", "licence", "zoo/recipes/gru_har.py", "published"):
+        assert part in text
+
+
+def test_show_of_an_unknown_model_suggests_the_nearest(zoo_command):
+    answer = zoo_command("show", "gru.hat")
+    assert answer.code == 2
+    count = len(zoo.list_models())
+    assert answer.err == (
+        f"zoo: Unknown model 'gru.hat'. Did you mean 'gru.har'? Run `zoo list` to see all {count} names.\n"
+    )
+
+
+@pytest.mark.parametrize("backend", ["onnx", "keras"])
+def test_predict_labels_every_window_of_a_recording(zoo_command, recording, backend):
+    answer = zoo_command("predict", "gru.har", recording, "--backend", backend, "--json")
+    rows = json.loads(answer.out)
+    assert [(row["start"], row["end"]) for row in rows] == [(0, 128), (64, 192), (128, 256), (172, 300)]
+    assert all(row["label"] in zoo.describe("gru.har").labels for row in rows)
+    assert all(abs(sum(row["scores"].values()) - 1) < 1e-6 for row in rows)
+
+
+def test_predict_gives_the_same_answer_for_npy_and_csv(zoo_command, recording, tmp_path):
+    table = tmp_path / "recording.csv"
+    np.savetxt(table, RECORDING, delimiter=",", header="a,b,c,d,e,f,g,h,i", comments="", fmt="%.9g")
+    first, second = (json.loads(zoo_command("predict", "gru.har", path, "--json").out) for path in (recording, table))
+    for one, other in zip(first, second, strict=True):
+        assert one["label"] == other["label"]
+        assert one["score"] == pytest.approx(other["score"], abs=1e-5)
+
+
+def saved(tmp_path, array):
+    path = tmp_path / "wrong.npy"
+    np.save(path, array)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (
+            np.zeros(9, "float32"),
+            "gru.har takes a recording [time, feature] or a batch [example, time, feature]; this input has shape [9].",
+        ),
+        (np.zeros((20, 6), "float32"), "Input 'frames' has 6 along axis 2 (feature); the model takes 9."),
+        (np.full((20, 9), np.nan, "float32"), "Input 'frames' holds NaN"),
+        (np.full((20, 9), "x"), "Input 'frames'"),
+        (np.zeros((0, 9), "float32"), "Input 'frames'"),
+    ],
+)
+def test_predict_refuses_what_the_model_cannot_take(zoo_command, tmp_path, array, message):
+    answer = zoo_command("predict", "gru.har", saved(tmp_path, array))
+    assert answer.code == 2
+    assert answer.err.startswith(f"zoo: {message}"), answer.err
+    assert answer.err.count("\n") == 1 and answer.out == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("empty.npy", b"", "{} is empty: it should hold one row of numbers a step."),
+        ("empty.csv", b"", "{} is empty: it should hold one row of numbers a step."),
+        ("noise.npy", b"\x93NUMPY nonsense", "{} is not a NumPy array file ("),
+        ("head.csv", b"a,b\n", "{} has no row of numbers: it should hold one row a step."),
+        ("word.csv", b"1,2\n3,two\n", "{} line 2 holds 'two', which is not a number."),
+        ("ragged.csv", b"1,2\n3\n", "{} line 2 has 1 columns, the first row has 2."),
+        ("latin.csv", b"caf\xe9", "{} is not UTF-8 text (unexpected end of data at byte 3)."),
+        ("data.txt", b"1,2", "{} is neither .npy nor .csv: save the recording [time, feature] as one of these."),
+    ],
+)
+def test_predict_refuses_files_it_cannot_read(zoo_command, tmp_path, name, content, message):
+    path = tmp_path / name
+    path.write_bytes(content)
+    answer = zoo_command("predict", "gru.har", path)
+    assert answer.code == 2
+    assert answer.err.startswith("zoo: " + message.format(path)), answer.err
+    assert answer.err.count("\n") == 1
+
+
+def test_predict_names_a_missing_file(zoo_command, tmp_path):
+    answer = zoo_command("predict", "gru.har", tmp_path / "none.npy")
+    assert (answer.code, answer.err) == (2, f"zoo: {tmp_path / 'none.npy'} does not exist.\n")
+
+
+def test_predict_on_an_unknown_backend_lists_them(zoo_command, recording):
+    answer = zoo_command("predict", "gru.har", recording, "--backend", "onxx")
+    assert (answer.code, answer.err) == (
+        2,
+        "zoo: Unknown backend 'onxx'. Did you mean 'onnx'? The backends are onnx, keras, tflite, saved_model.\n",
+    )
+
+
+def test_predict_without_onnxruntime_says_what_to_install(recording):
+    code = (
+        "import sys; sys.modules.update(onnxruntime=None)\n"
+        f"from zoo import cli; sys.argv = ['zoo', 'predict', 'gru.har', {str(recording)!r}]\n"
+        "cli.main()"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert answer.returncode == 2
+    assert answer.stderr.startswith("zoo: ") and "pip install" in answer.stderr and answer.stderr.count("\n") == 1
+
+
+@needs_data
+@pytest.mark.parametrize("name", HAR)
+def test_eval_on_onnx_repeats_the_score_of_the_card_to_the_digit(zoo_command, name):
+    found = json.loads(zoo_command("eval", name, "--backend", "onnx", "--json").out)
+    spec = zoo.describe(name)
+    assert list(found) == ["name", "backend", "quantize", "dataset", "split", "metric", "value", "examples", "seconds"]
+    assert found["value"] == spec.score.value
+    assert found["examples"] == spec.score.examples == 2947
+
+
+def test_train_refuses_no_epochs(zoo_command, tmp_path):
+    answer = zoo_command("train", "lstm.adding", "--epochs", "0", "--out", tmp_path)
+    assert (answer.code, answer.err) == (2, "zoo: --epochs 0 trains nothing: give a number from 1 up.\n")
+
+
+def test_train_of_an_unknown_recipe_suggests_the_nearest(zoo_command):
+    answer = zoo_command("train", "lstm.ading")
+    assert answer.code == 2
+    assert answer.err.startswith("zoo: Unknown recipe 'lstm.ading'. Did you mean 'lstm.adding'? The recipes are ")
+
+
+def test_publish_without_a_run_says_how_to_make_one(zoo_command, tmp_path):
+    answer = zoo_command("publish", "gru.har", "--runs", tmp_path)
+    assert (answer.code, answer.err) == (
+        2,
+        f"zoo: {tmp_path / 'gru.har'} holds no finished run. Train first: zoo train gru.har --seed 0.\n",
+    )
+
+
+def test_wrong_usage_is_exit_code_two(zoo_command):
+    assert zoo_command("show").code == 2
+    assert zoo_command("cook").code == 2

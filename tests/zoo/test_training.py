@@ -1,0 +1,184 @@
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+
+import h5py
+import numpy as np
+import pytest
+
+from zoo import datasets, recipes
+from zoo.datasets import adding
+from zoo.errors import InvalidInput, UnknownName, UntrustedFile
+from zoo.recipes import checkpoint, training
+from zoo.recipes.checkpoint import Progress
+
+SMALL = """
+import sys
+from pathlib import Path
+from zoo import recipes
+from zoo.datasets import Splits, adding
+from zoo.recipes import training
+import dataclasses, numpy as np
+def splits():
+    rng = np.random.default_rng(0)
+    return Splits(*(adding.generate(rng, count, 20) for count in (600, 100, 100)))
+recipe = dataclasses.replace(
+    recipes.get("lstm.adding"), config={"recurrence": "lstm", "units": [8], "features": 2, "dropout": 0.2},
+    batch_size=50, average=0.9, augment=lambda rng, x: x + rng.normal(size=x.shape).astype("float32") * 0.01)
+def report(step):
+    print(step.epoch, step.step, flush=True)
+training.train(recipe, Path(sys.argv[1]), seed=3, epochs=3, resume="--resume" in sys.argv, dataset=dataclasses.replace(adding.DATASET, load=splits), report=report)
+"""
+
+
+def load():
+    rng = np.random.default_rng(0)
+    return datasets.Splits(*(adding.generate(rng, count, 12) for count in (200, 50, 50)))
+
+
+RECIPE = dataclasses.replace(
+    recipes.get("lstm.adding"),
+    config={"recurrence": "lstm", "units": [4], "features": 2, "normalize": False},
+    epochs=2,
+    batch_size=50,
+)
+
+
+def train(folder, **options):
+    """A run that takes seconds."""
+    return training.train(RECIPE, folder, dataset=dataclasses.replace(adding.DATASET, load=load), **options)
+
+
+def weights(folder):
+    found = {}
+    with h5py.File(folder / "model.weights.h5") as file:
+        file.visititems(lambda name, item: found.update({name: item[...]}) if hasattr(item, "shape") else None)
+    return found
+
+
+def run(folder, *arguments, until=None):
+    """A training in a process of its own, killed with SIGKILL at the progress line `until`."""
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", SMALL, str(folder), *arguments], stdout=subprocess.PIPE, text=True, env=environment
+    )
+    with process.stdout:
+        for line in process.stdout:
+            if line.strip() == until:
+                process.send_signal(signal.SIGKILL)
+    return process.wait()
+
+
+def test_a_run_killed_in_the_middle_ends_with_the_weights_of_an_unbroken_run(tmp_path):
+    assert run(tmp_path / "unbroken") == 0
+    assert run(tmp_path / "broken", until="2 7") == -signal.SIGKILL
+    assert run(tmp_path / "broken", "--resume") == 0
+    expected, found = weights(tmp_path / "unbroken"), weights(tmp_path / "broken")
+    assert expected.keys() == found.keys() and len(expected) > 5
+    for name in expected:
+        np.testing.assert_array_equal(found[name], expected[name])
+
+
+def test_the_kept_weights_are_those_of_the_best_epoch(tmp_path):
+    trained = train(tmp_path / "run", epochs=4)
+    values = [epoch["validation"] for epoch in trained.progress.history]
+    assert trained.validation == min(values)
+    split = load().validation
+    answer = trained.model.predict(split.x, verbose=0)
+    assert np.mean((answer - split.y) ** 2) == pytest.approx(trained.validation, rel=1e-4)
+
+
+def test_every_step_and_epoch_is_reported(tmp_path):
+    steps = []
+    train(tmp_path / "run", report=steps.append)
+    assert [(step.epoch, step.step) for step in steps if step.validation is None] == [
+        (epoch, step) for epoch in (1, 2) for step in (1, 2, 3, 4)
+    ]
+    assert [step.epoch for step in steps if step.validation is not None] == [1, 2]
+
+
+def test_another_seed_gives_other_weights(tmp_path):
+    first, second = (train(tmp_path / str(seed), seed=seed).model.get_weights() for seed in (0, 1))
+    assert any(np.abs(a - b).max() > 1e-3 for a, b in zip(first, second, strict=True))
+
+
+def test_a_folder_with_a_run_is_not_overwritten(tmp_path):
+    train(tmp_path / "run")
+    with pytest.raises(InvalidInput) as error:
+        train(tmp_path / "run")
+    assert str(error.value) == (
+        f"{tmp_path / 'run'} holds a run already: go on with --resume, or choose another --out."
+    )
+
+
+def test_another_run_is_not_resumed(tmp_path):
+    train(tmp_path / "run")
+    with pytest.raises(InvalidInput) as error:
+        train(tmp_path / "run", seed=1, resume=True)
+    identity = {"recipe": "lstm.adding", "seed": 0, "epochs": 2}
+    assert str(error.value) == (
+        f"{tmp_path / 'run' / 'checkpoint.npz'} is a run of {identity}, not of { ({**identity, 'seed': 1}) }: "
+        "choose another --out."
+    )
+
+
+def test_no_epochs_train_nothing(tmp_path):
+    with pytest.raises(InvalidInput, match=r"^epochs=-1 trains nothing: give a number from 1 up\.$"):
+        train(tmp_path / "run", epochs=-1)
+
+
+@pytest.mark.parametrize("keep", [0, 100, 0.5])
+def test_a_damaged_checkpoint_is_refused(tmp_path, keep):
+    path = tmp_path / "checkpoint.npz"
+    checkpoint.save(path, Progress({"recipe": "x"}), {"model": [np.arange(1000.0)]})
+    content = path.read_bytes()
+    path.write_bytes(content[: keep if keep > 1 or keep == 0 else int(len(content) * keep)])
+    with pytest.raises(UntrustedFile) as error:
+        checkpoint.restore(path)
+    assert str(error.value).startswith(f"{path} is not a readable checkpoint (")
+    assert str(error.value).endswith("). Delete it and train again.")
+
+
+def test_a_checkpoint_gives_back_what_was_saved(tmp_path):
+    path = tmp_path / "checkpoint.npz"
+    progress = Progress({"recipe": "x", "seed": 2}, epoch=1, best=0, history=[{"loss": 0.5}])
+    arrays = [np.arange(12.0), np.array(3, "int32")] + [np.full(2, value) for value in range(10)]
+    checkpoint.save(path, progress, {"model": arrays})
+    found, groups = checkpoint.restore(path)
+    assert found == progress
+    for given, read in zip(arrays, groups["model"], strict=True):
+        np.testing.assert_array_equal(given, read)
+        assert given.dtype == read.dtype
+
+
+def test_a_full_disk_leaves_the_last_checkpoint(tmp_path, monkeypatch):
+    path = tmp_path / "checkpoint.npz"
+    checkpoint.save(path, Progress({"recipe": "x"}), {"model": [np.zeros(3)]})
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoint.os, "fsync", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        checkpoint.save(path, Progress({"recipe": "x"}, epoch=1), {"model": [np.ones(3)]})
+    assert checkpoint.restore(path)[0].epoch == 0
+
+
+def test_an_unknown_recipe_gets_its_nearest():
+    with pytest.raises(UnknownName) as error:
+        recipes.get("gru.hat")
+    assert str(error.value) == (
+        "Unknown recipe 'gru.hat'. Did you mean 'gru.har'? "
+        "The recipes are bilstm.har, gru.har, lstm.adding, lstm.har, simple_rnn.adding, stacked_lstm.har."
+    )
+
+
+@pytest.mark.parametrize("name", recipes.names())
+def test_a_recipe_opens_with_its_contract(name):
+    module = sys.modules[f"zoo.recipes.{name.replace('.', '_')}"]
+    first, *rest = module.__doc__.splitlines()
+    assert first.startswith(f"{name}: ")
+    for heading in ("Run:", "Cost:", "Data:", "Expect:", "Departs:"):
+        assert any(heading in line for line in rest), heading

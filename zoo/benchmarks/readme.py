@@ -1,0 +1,81 @@
+"""The README's tables, from the cards and the result files: `python -m zoo.benchmarks.readme` rewrites what stands
+between `<!-- NAME -->` and `<!-- /NAME -->`, so that no number in the README is typed by hand."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from zoo import registry
+from zoo.benchmarks import results
+from zoo.errors import InvalidInput
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def models() -> str:
+    """One row a pretrained model, from its card."""
+    rows = []
+    for spec in map(registry.get, registry.names()):
+        mean = sum(spec.score.seeds) / len(spec.score.seeds)
+        spread = (max(spec.score.seeds) - min(spec.score.seeds)) / 2
+        reached = (
+            f"**{100 * spec.score.value:.1f} %** ({100 * mean:.1f} ± {100 * spread:.1f}, {len(spec.score.seeds)} seeds)"
+        )
+        published = "; ".join(f"{100 * item.value:.0f} % {item.what}" for item in spec.published)
+        rows.append(
+            (
+                f"`{spec.name}`",
+                spec.summary,
+                reached,
+                published,
+                f"{spec.parameters:,}",
+                f"{spec.bytes['model.onnx'] / 1024:.0f} KiB",
+            )
+        )
+    return _table(("name", "what", f"test {spec.score.metric}", "published", "parameters", "ONNX"), rows)
+
+
+def latency() -> str:
+    """p50 in milliseconds at batch 1 and 32, with the ratio to Keras `predict`."""
+    rows = results.read("latency")
+    names = list(dict.fromkeys(row["model"] for row in rows))
+    runtimes = list(dict.fromkeys(row["runtime"] for row in rows))
+    cells = {
+        (
+            row["model"],
+            row["runtime"],
+            row["batch"],
+        ): f"{float(row['p50_ms']):.2f} ({float(row['ratio_to_keras']):.0f}×)"
+        for row in rows
+    }
+    body = [
+        (f"`{name}`", batch, *(cells[name, runtime, batch] for runtime in runtimes))
+        for name in names
+        for batch in ("1", "32")
+    ]
+    facts = f"p50 in ms, windows of {rows[0]['time']} steps; {rows[0]['device']}; {rows[0]['versions']}."
+    return f"{_table(('model', 'batch', *runtimes), body)}\n\n{facts}"
+
+
+TABLES = {"models": models, "latency": latency}
+
+
+def fill(text: str) -> str:
+    """`text` with every table made anew. Raises InvalidInput if a marker is missing."""
+    for name, make in TABLES.items():
+        pattern = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- /{name} -->)", re.DOTALL)
+        if not pattern.search(text):
+            raise InvalidInput(f"README.md lacks the markers <!-- {name} --> and <!-- /{name} -->.")
+        table = make()
+        text = pattern.sub(lambda found: f"{found[1]}{table}{found[2]}", text)  # noqa: B023  # used at once
+    return text
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+if __name__ == "__main__":
+    README.write_text(fill(README.read_text("utf-8")), "utf-8")

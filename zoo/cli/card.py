@@ -1,0 +1,137 @@
+"""From finished runs to a folder under `zoo/pretrained`: every number on the card is measured here."""
+
+import dataclasses
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from export import to_onnx
+from export.executors import KerasExecutor
+from export.lowering.source import read
+from zoo import datasets, loading, models, recipes, registry
+from zoo.datasets import Split
+from zoo.errors import InvalidInput
+from zoo.evaluation import HIGHER_IS_BETTER, evaluate
+from zoo.recipes import Recipe, checkpoint
+from zoo.spec import ModelSpec, Score, Signature, to_json
+
+
+def publish(name: str, runs: Path) -> tuple[ModelSpec, dict[int, float]]:
+    """Ships the run of recipe `name` that is best on validation; returns its card and the test score of every seed."""
+    recipe = recipes.get(name)
+    folders = sorted((runs / name).glob("seed*/model.weights.h5"))
+    if not folders:
+        raise InvalidInput(f"{runs / name} holds no finished run. Train first: zoo train {name} --seed 0.")
+    found = [_Run(recipe, path.parent) for path in folders]
+    sign = 1 if HIGHER_IS_BETTER[recipe.metric] else -1
+    best = max(found, key=lambda run: sign * run.validation)
+    test = datasets.get(recipe.dataset).load().test
+    scores = {run.seed: run.score(test) for run in found}
+    with tempfile.TemporaryDirectory(dir=registry.ROOT, prefix=".publishing-") as staging:
+        spec = _fill(Path(staging), recipe, best, scores, len(test))
+        target = registry.ROOT / name
+        shutil.rmtree(target, ignore_errors=True)
+        os.replace(staging, target)
+        os.mkdir(staging)
+    return spec, scores
+
+
+class _Run:
+    def __init__(self, recipe: Recipe, folder: Path) -> None:
+        self.recipe, self.folder = recipe, folder
+        self.progress, _ = checkpoint.restore(folder / "checkpoint.npz")
+        self.seed = int(self.progress.identity["seed"])
+        self.validation = self.progress.history[self.progress.best]["validation"]
+        model = models.build(recipe.family, recipe.config, name=recipe.name)
+        self.model = loading.load_weights(model, folder / loading.WEIGHTS)
+
+    def score(self, split: Split) -> float:
+        source = read(self.model)
+        names = source.signature
+        return evaluate(KerasExecutor(source), split, self.recipe.metric, names.input_names[0], names.output_names[0])
+
+
+def _fill(folder: Path, recipe: Recipe, run: _Run, scores: dict[int, float], examples: int) -> ModelSpec:
+    shutil.copy(run.folder / loading.WEIGHTS, folder / loading.WEIGHTS)
+    spec = _card(recipe, run, scores, examples)
+    to_onnx(run.model, folder / "model.onnx", spec=spec)
+    files = [folder / loading.WEIGHTS, folder / "model.onnx"]
+    spec = dataclasses.replace(
+        spec,
+        files={path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files},
+        bytes={path.name: path.stat().st_size for path in files},
+    )
+    (folder / "card.json").write_text(to_json(spec), "utf-8")
+    return spec
+
+
+def _card(recipe: Recipe, run: _Run, scores: dict[int, float], examples: int) -> ModelSpec:
+    if recipe.card is None:
+        raise InvalidInput(f"Recipe {recipe.name!r} is an exercise, not a model to ship: it has no card.")
+    text = recipe.card
+    data = datasets.get(recipe.dataset)
+    signature = read(run.model).signature
+    unit = dataclasses.replace(signature.inputs[0], unit=text.input_unit)
+    return ModelSpec(
+        name=recipe.name,
+        task=recipe.task,
+        family=recipe.family,
+        architecture=recipe.name.partition(".")[0],
+        summary=text.summary,
+        intended_use=text.intended_use,
+        limits=text.limits,
+        config=recipe.config,
+        signature=Signature((unit, *signature.inputs[1:]), signature.outputs),
+        labels=data.labels,
+        preprocessing=text.preprocessing,
+        dataset=data.ref,
+        scores=(Score(recipe.metric, "test", scores[run.seed], examples, seeds=tuple(scores.values())),),
+        published=text.published,
+        parameters=run.model.count_params(),
+        multiply_adds_per_step=multiply_adds_per_step(run.model),
+        recipe=recipe.module,
+        seed=run.seed,
+        training=_training(run),
+        commit=_commit(),
+        files={},
+        sample_rate=text.sample_rate,
+        window=text.window,
+        tried=text.tried,
+    )
+
+
+def multiply_adds_per_step(model: keras.Model) -> int:
+    """Multiplications of weights with inputs or states that one time step takes: the sizes of all matrices."""
+    return int(
+        sum(
+            np.prod(weight.shape)
+            for weight in model.trainable_weights
+            if len(weight.shape) == 2 and "bias" not in weight.path
+        )
+    )
+
+
+def _training(run: _Run) -> dict[str, Any]:
+    seconds = sum(epoch["seconds"] for epoch in run.progress.history)
+    return {
+        "seconds": round(seconds),
+        "epochs": run.progress.epoch,
+        "kept_epoch": run.progress.best + 1,
+        "validation": run.validation,
+        "device": f"{os.cpu_count()} CPU cores ({platform.machine()})",
+        "keras": keras.__version__,
+        "backend": keras.backend.backend(),
+    }
+
+
+def _commit() -> str:
+    found = subprocess.run(["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True)
+    return found.stdout.strip() or "unknown"
