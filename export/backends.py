@@ -1,14 +1,10 @@
 """A pretrained model, opened on any of the four backends."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from export.runtime.executor import Executor
 from zoo import registry
 from zoo.errors import unknown_name
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 BACKENDS = ("onnx", "keras", "tflite", "saved_model")
 

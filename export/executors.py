@@ -1,6 +1,7 @@
 """Keras models and SavedModels behind the one face of `export.runtime.Executor`. Needs TensorFlow."""
 
 import contextlib
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,9 @@ class KerasExecutor(Executor):
         shapes = tuple(tuple(tensor.shape) for tensor in tensors)
         if shapes not in self._functions:
             specs = [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in tensors]
-            self._functions[shapes] = tf.function(self._call, autograph=False).get_concrete_function(*specs)
+            with warnings.catch_warnings():  # Keras advises against attention where an input has one step
+                warnings.filterwarnings("ignore", "You are using a softmax over axis", UserWarning)
+                self._functions[shapes] = tf.function(self._call, autograph=False).get_concrete_function(*specs)
         return self._functions[shapes]
 
     def _call(self, *tensors: tf.Tensor) -> list[Any]:

@@ -6,6 +6,7 @@ Two exports of one model give the same bytes, in any process.
 
 import contextlib
 import logging
+import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -28,6 +29,7 @@ from zoo.spec import DTYPES, TensorSpec
 OPSET = 17
 IR_VERSION = 8
 METADATA_KEY = "recurrent_zoo"
+_CONVERTING = threading.Lock()  # tf2onnx and its logger are changed while it runs, so one at a time
 _ELEMENTS = {name: onnx.helper.np_dtype_to_tensor_dtype(np.dtype(name)) for name in DTYPES}
 
 
@@ -95,7 +97,7 @@ def _converted(source: Source, function: Any, target: OnnxTarget) -> onnx.ModelP
     graph, renamed = _frozen(function.get_concrete_function())
     inputs = [name for name, final in renamed.items() if final.startswith("input")]
     outputs = [name for name, final in renamed.items() if final.startswith("output")]
-    with _quiet(), _without_guesses():
+    with _CONVERTING, _quiet(), _without_guesses():
         proto, _ = tf2onnx.convert.from_graph_def(
             graph,
             input_names=inputs,
@@ -186,7 +188,7 @@ def _inputs(specs: Sequence[TensorSpec]) -> list[onnx.ValueInfoProto]:
 
 
 def _with_output_shapes(model: onnx.ModelProto, specs: Sequence[TensorSpec]) -> onnx.ModelProto:
-    """Sizes from the signature, names of free axes from shape inference: to ONNX Runtime equal names are equal sizes."""
+    """Sizes from the signature, names of free axes from shape inference: ONNX Runtime takes equal names as equal."""
     inferred = onnx.shape_inference.infer_shapes(model, data_prop=True).graph.output
     known = {dim.dim_param for value in model.graph.input for dim in value.type.tensor_type.shape.dim}
     for value, spec, found in zip(model.graph.output, specs, inferred, strict=True):

@@ -69,6 +69,9 @@ class Graph:
                 self.constants[node.output[0]] = numpy_helper.to_array(attribute(node, "value"))
             else:
                 self.nodes.append(node)
+        self.final_constants: dict[
+            tuple[str, tuple[int, ...], bytes], str
+        ] = {}  # by value, the name it is written under
         self._numbers = itertools.count()
 
     def new_name(self) -> str:
@@ -91,6 +94,11 @@ class Graph:
         self.outputs = {name: new if tensor == old else tensor for name, tensor in self.outputs.items()}
         for node in self.nodes:
             rename_reads(node, {old: new})
+
+    def drop_identities(self) -> None:
+        for node in self.nodes:
+            if node.op_type == "Identity":
+                self.replace(node.output[0], node.input[0])
 
     def ordered(self) -> list[NodeProto]:
         """The nodes that the outputs need, each after what it reads, in the order of a walk back from the outputs."""
@@ -135,7 +143,6 @@ class _Writer:
     def __init__(self, taken: Iterable[str]) -> None:
         self._tensors = set(taken)
         self._nodes: set[str] = set()
-        self._known: dict[tuple[int, str, tuple[int, ...], bytes], str] = {}
 
     def tensor(self, name: str) -> str:
         return _free_name(name, self._tensors)
@@ -165,11 +172,11 @@ class _Writer:
             if tensor not in graph.constants or tensor in scope:
                 continue
             value = np.ascontiguousarray(graph.constants[tensor]).reshape(graph.constants[tensor].shape)
-            key = (id(graph), value.dtype.str, value.shape, value.tobytes())
-            if key not in self._known:
-                self._known[key] = self.tensor(name)
-                new.append(numpy_helper.from_array(value, self._known[key]))
-            scope[tensor] = self._known[key]
+            key = (value.dtype.str, value.shape, value.tobytes())
+            if key not in graph.final_constants:
+                graph.final_constants[key] = self.tensor(name)
+                new.append(numpy_helper.from_array(value, graph.final_constants[key]))
+            scope[tensor] = graph.final_constants[key]
         return new
 
     def _outputs(self, node: NodeProto, scope: dict[str, str], read: Mapping[str, int]) -> None:
@@ -195,16 +202,24 @@ class _Writer:
         node.attribute.extend(in_order)
 
     def _nest(self, proto: GraphProto, scope: dict[str, str], label: str) -> None:
-        """A nested graph in place."""
+        """A nested graph in place. It hands out only what it made, and each tensor once: `Identity` does the rest."""
         graph = Graph(proto)
+        graph.drop_identities()
         for value in proto.input:
             scope[value.name] = self.tensor(f"{label}_in")
+            value.name = scope[value.name]
+        made = set(graph.makers())
         nodes, constants = self.body(graph, scope)
-        ends = list(graph.outputs.values())
-        constants += self.constants(ends, [f"{label}_out"] * len(ends), graph, scope)
+        for value, tensor in zip(proto.output, graph.outputs.values(), strict=True):
+            if tensor in made:
+                made.remove(tensor)
+                value.name = scope[tensor]
+                continue
+            constants += self.constants([tensor], [f"{label}_out"], graph, scope)
+            value.name = self.tensor("Identity")
+            nodes.append(onnx.helper.make_node("Identity", [scope[tensor]], [value.name], name=self.node("Identity")))
         for value in (*proto.input, *proto.output):
             _forget_free_sizes(value)
-            value.name = scope[value.name]
         for field, items in ((proto.node, nodes), (proto.initializer, constants)):
             kept = [type(item).FromString(item.SerializeToString()) for item in items]
             field.clear()

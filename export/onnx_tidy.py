@@ -140,7 +140,7 @@ def _both_directions(step: _Pass, halves: Sequence[str], axis: int) -> str | Non
 
 
 def _transpose_reshape_transpose(step: _Pass, node: NodeProto) -> str | None:
-    if node.op_type != "Transpose" or attribute(node, "perm") != TIME_MAJOR or step.reads[node.input[0]] > 1:
+    if node.op_type != "Transpose" or attribute(node, "perm") != TIME_MAJOR or step.reads.get(node.input[0], 0) != 1:
         return None
     reshape = step.maker(node.input[0], "Reshape")
     before = step.maker(reshape.input[0], "Transpose") if reshape is not None else None

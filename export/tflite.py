@@ -1,7 +1,7 @@
 """A Keras model as one TFLite file of built-in operators only, through a SavedModel traced with native recurrences."""
 
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +11,15 @@ from export import tflite_file
 from export.artifact import Written
 from export.lowering.source import Source
 from export.lowering.tflite import TFLiteTarget
-from export.lowering.trace import Tracer, lowered
+from export.lowering.trace import Tracer, flat_layers, lowered
 from export.manifest import KEY
 from export.saved_model import SIGNATURE, ConcreteFunction, save, traced
-from export.tflite_converter import convert, convert_apart, save_examples
+from export.tflite_converter import convert, convert_apart, layer_of, save_examples
 from zoo.errors import InvalidInput, Unsupported
 from zoo.spec import TensorSpec
 
 QUANTIZATIONS = (None, "float16", "dynamic", "int8", "int16x8")
+_LEAST_WEIGHTS = 1024  # the converter's own bound for dynamic range quantisation
 Calibration = Iterable[Mapping[str, np.ndarray]]
 
 
@@ -43,20 +44,26 @@ def write(
     """
     specs = [_fixed(spec, batch, time) for spec in source.signature.inputs]
     examples = _examples(source, quantize, calibration, batch)
-    tracer = tracer or Tracer(TFLiteTarget(resets=quantize in (None, "float16")))
+    tracer = tracer or Tracer(_target(quantize))
     assert isinstance(tracer.target, TFLiteTarget), "a TFLite file needs a TFLiteTarget"
+    layers = {layer.name for layer in flat_layers(source.model)}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with lowered(source.model, tracer, source.rules):
             function = traced(source, specs)
         if examples:
-            _require_integers(quantize, tracer.target, function)
+            _require_integers(quantize, tracer.target, function, layers)
             save_examples(folder / "calibration.npz", examples)
         save({SIGNATURE: function}, folder / "saved_model")
-        content = convert_apart(folder, str(quantize)) if examples else convert(folder, quantize)
+        content = convert_apart(folder, str(quantize)) if examples else convert(folder, quantize, layers)
     content = tflite_file.finish(content, {KEY: manifest})
     path.write_bytes(content)
     return Written(tflite_file.operators(content), [*tracer.notes, *_state_note(tracer.target)])
+
+
+def _target(quantize: str | None) -> TFLiteTarget:
+    resets = quantize in (None, "float16")
+    return TFLiteTarget(resets=resets, least_weights=_LEAST_WEIGHTS if quantize == "dynamic" else 0)
 
 
 def _fixed(spec: TensorSpec, batch: int, time: int | None) -> tf.TensorSpec:
@@ -116,10 +123,12 @@ def _checked(source: Source, item: Mapping[str, np.ndarray]) -> dict[str, np.nda
     return arrays
 
 
-def _require_integers(quantize: str | None, target: TFLiteTarget, function: ConcreteFunction) -> None:
+def _require_integers(
+    quantize: str | None, target: TFLiteTarget, function: ConcreteFunction, layers: Collection[str]
+) -> None:
     """Full integer quantisation of an unfused recurrence ends the converter's process, so it is not begun."""
-    loops = [node.name.split("/")[-2] for node in function.graph.as_graph_def().node if "While" in node.op]
-    refused = [*target.unfused, *loops]
+    loops = [node.name for node in function.graph.as_graph_def().node if "While" in node.op]
+    refused = [*target.unfused, *(layer_of(path, layers) or path for path in loops)]
     if refused:
         raise Unsupported(
             f"quantize={quantize!r} cannot quantise layer {refused[0]!r}: TFLite has integer arithmetic for the fused "

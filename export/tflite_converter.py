@@ -7,7 +7,7 @@ writes FOLDER/model.tflite.
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +21,16 @@ SIGNATURE = "serving_default"
 TIMEOUT_SECONDS = 900
 
 
-def convert(folder: Path, quantize: str | None) -> bytes:
-    """Built-in operators only. Raises Unsupported, naming the operator and its layer, for a model that needs others."""
+def convert(folder: Path, quantize: str | None, layers: Collection[str] = ()) -> bytes:
+    """Built-in operators only. Raises Unsupported for a model that needs others, naming the operator and which of
+    `layers` it is in."""
     converter = tf.lite.TFLiteConverter.from_saved_model(str(folder / "saved_model"), signature_keys=[SIGNATURE])
     _configure(converter, quantize, folder)
     try:
         with quiet():
             return bytes(converter.convert())
     except Exception as error:  # the converter raises ConverterError, RuntimeError and ValueError alike
-        raise _explained(error) from error
+        raise _explained(error, layers) from error
 
 
 def convert_apart(folder: Path, quantize: str) -> bytes:
@@ -83,22 +84,31 @@ def _examples(path: Path) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
         yield SIGNATURE, items[index]
 
 
-def _explained(error: Exception) -> Exception:
+def _explained(error: Exception, layers: Collection[str]) -> Exception:
     for item in getattr(error, "errors", ()):
         if item.operator.name:
             operator = item.operator.name.removeprefix("tf.")
             return Unsupported(
-                f"TFLite has no built-in operator for {operator}{_place(item)}. Replace what computes it by "
+                f"TFLite has no built-in operator for {operator}{_place(item, layers)}. Replace what computes it by "
                 "layers TFLite has, or export to 'onnx' or 'saved_model'."
             )
     text = (str(error).strip() or type(error).__name__).splitlines()[0]
     return Unsupported(f"The TFLite converter refused the model: {text} Export to 'onnx' or 'saved_model' instead.")
 
 
-def _place(item: Any) -> str:
-    """`, in layer 'name'`, from a location such as model/layer/Operator@function; empty outside of any layer."""
-    path = item.location.call[0].name.split("@")[0].split("/") if item.location.call else []
-    return f", in layer {path[-2]!r}" if len(path) > 2 else ""
+def layer_of(path: str, layers: Collection[str]) -> str | None:
+    """Which of `layers` the operator at `path` belongs to: model/layer_1/Operator, where TensorFlow may have numbered
+    the layer's name once more."""
+    for scope in reversed(path.split("/")[:-1]):
+        for name in (scope, scope.rpartition("_")[0]):
+            if name in layers:
+                return name
+    return None
+
+
+def _place(item: Any, layers: Collection[str]) -> str:
+    layer = layer_of(item.location.call[0].name.split("@")[0], layers) if item.location.call else None
+    return f", in layer {layer!r}" if layer else ""
 
 
 def _main(folder: Path, quantize: str) -> None:

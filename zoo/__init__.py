@@ -48,6 +48,15 @@ def load(name: str) -> "keras.Model":
     >>> load("gru.har").output_shape
     (None, 6)
     """
+    from zoo.errors import MissingDependency
+
+    try:
+        import keras  # noqa: F401
+    except ImportError as error:
+        raise MissingDependency(
+            f"zoo.load({name!r}) makes a keras.Model: pip install 'recurrent-zoo[keras]'. "
+            "Without Keras, zoo.pipeline runs the model on ONNX Runtime."
+        ) from error
     from zoo.loading import load
 
     return load(name)

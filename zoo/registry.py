@@ -20,18 +20,22 @@ def names(pattern: str = "*") -> list[str]:
     >>> "gru.har" in names("*.har")
     True
     """
-    known = sorted(path.parent.name for path in ROOT.glob("*/card.json"))
+    known = _known()
     found = fnmatch.filter(known, pattern)
     if not found:
         raise UnknownName(f"No model matches {pattern!r}. Run `zoo list` to see all {len(known)} names.")
     return found
 
 
+def _known() -> list[str]:
+    return sorted(path.parent.name for path in ROOT.glob("*/card.json"))
+
+
 def folder(name: str) -> Path:
     """The folder of a model. Raises UnknownName with the nearest name."""
     path = ROOT / name
     if Path(name).name != name or not (path / "card.json").is_file():
-        known = names()
+        known = _known()
         raise unknown_name("model", name, known, f"Run `zoo list` to see all {len(known)} names.")
     return path
 

@@ -180,7 +180,7 @@ def _reverse(graph: Any, node: Any, name: str, args: Any) -> None:
 
 @dataclass(frozen=True)
 class _NodeBuilder:
-    """Writes the node of one marker into a tf2onnx graph, with the few around it that turn batch-major to time-major."""
+    """Writes the node of one marker into a tf2onnx graph, and the few around it that turn it to time-major."""
 
     graph: Any
     marker: _Marker

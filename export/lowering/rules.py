@@ -10,7 +10,7 @@ from keras import layers
 from export.lowering.loop import run_loop
 from export.lowering.masking import Compaction, compaction
 from export.lowering.recurrence import Recurrence, describe, has_own_call
-from export.lowering.trace import Output, Replacements, Rule, Run, States, Tracer
+from export.lowering.trace import Output, Replacements, Rule, Run, States, Tracer, sizes
 
 
 def recurrent(tracer: Tracer, layer: layers.RNN) -> Replacements:
@@ -62,8 +62,7 @@ def time_distributed(tracer: Tracer, layer: layers.TimeDistributed) -> Replaceme
         x = tf.convert_to_tensor(inputs)
         kwargs = {"mask": _merge_batch_and_time(mask)} if mask is not None and layer.layer._call_has_mask_arg else {}
         output = layer.layer(_merge_batch_and_time(x), **kwargs)
-        shape = tf.concat([tf.shape(x)[:2], tf.shape(output)[1:]], 0)
-        return tf.ensure_shape(tf.reshape(output, shape), [*x.shape[:2], *output.shape[1:]])
+        return tf.reshape(output, [*sizes(x)[:2], *sizes(output)[1:]])
 
     return {"call": call}
 
@@ -114,14 +113,14 @@ def _run_sides(tracer: Tracer, sides: Sequence[Any], x: tf.Tensor, states: State
     """Keras reverses the output of the second side, which undoes its direction: both sides are in the order of time."""
     described = [None if has_own_call(side) else _described(tracer, side) for side in sides]
     halves = (None, None) if states is None else (states[: len(states) // 2], states[len(states) // 2 :])
-    if any(items is None or len(items) != 1 for items in described):
+    pair = [items[0] for items in described if items is not None and len(items) == 1]
+    if len(pair) != 2:
         return [_run(tracer, side, x, start, mask) for side, start in zip(sides, halves, strict=True)]
-    pair = (described[0][0], described[1][0])
     if mask is None:
-        runs = tracer.target.pair(pair, x, states, None)
+        runs = tracer.target.pair((pair[0], pair[1]), x, states, None)
         return [(sequence, finals[0], finals) for sequence, finals in runs]
     valid = compaction(tracer.target, mask)
-    runs = tracer.target.pair(pair, valid.compact(x), states, valid.lengths)
+    runs = tracer.target.pair((pair[0], pair[1]), valid.compact(x), states, valid.lengths)
     return [
         _expanded(side, [item], valid, run, start)
         for side, item, run, start in zip(sides, pair, runs, halves, strict=True)
@@ -160,5 +159,4 @@ def _packed(layer: layers.RNN, states: list[tf.Tensor]) -> list[Any]:
 
 
 def _merge_batch_and_time(x: tf.Tensor) -> tf.Tensor:
-    merged = tf.reshape(x, tf.concat([[-1], tf.shape(x)[2:]], 0))
-    return tf.ensure_shape(merged, [None if None in x.shape[:2] else x.shape[0] * x.shape[1], *x.shape[2:]])
+    return tf.reshape(x, [-1 if None in x.shape[:2] else x.shape[0] * x.shape[1], *sizes(x)[2:]])

@@ -56,11 +56,11 @@ def _inputs(model: keras.Model) -> tuple[Any, tuple[TensorSpec, ...]]:
             f"Model {model.name!r} ({type(model).__name__}) has no input shape yet. "
             "Call it once on an example batch, or build it as keras.Model(inputs, outputs), then export."
         )
-    tensors: list[keras.KerasTensor] = []
+    built: list[keras.KerasTensor] = []
     structure = keras.tree.map_shape_structure(
-        lambda shape: tensors.append(keras.KerasTensor((None, *shape[1:]), "float32")), _shapes(shape)
+        lambda shape: built.append(keras.KerasTensor((None, *shape[1:]), "float32")), _shapes(shape)
     )
-    return structure, _specs(model, tensors, ["input"] * len(tensors), "input")
+    return structure, _specs(model, built, ["input"] * len(built), "input")
 
 
 def _shapes(config: dict[str, Any]) -> Any:

@@ -9,7 +9,7 @@ import tensorflow as tf
 from tensorflow.compiler.tf2xla.ops.gen_xla_ops import xla_dynamic_update_slice
 
 from export.lowering.recurrence import Kind, Recurrence
-from export.lowering.trace import Run, States, Target
+from export.lowering.trace import Run, States, Target, sizes
 
 Step = Callable[[tf.Tensor, list[tf.Tensor]], list[tf.Tensor]]  # x_t W + b [B, g H], states -> new states
 Advance = Callable[[tf.Tensor | int, tf.Tensor, list[tf.Tensor]], list[tf.Tensor]]  # the same, told t; keeps padding
@@ -30,10 +30,14 @@ class TFLiteTarget(Target):
     step more, whose input and forget gates an extra feature shuts: it sets both states to zero, so that every
     invocation gives the same answer on any runtime. Quantised weights lack the range for it (`resets=False`): there
     the caller has to reset the variables before each call.
+
+    Dynamic range quantisation passes over an operator with a matrix of fewer than `least_weights`; an LSTM with few
+    features and many units gets features of zeros, up to that number.
     """
 
-    def __init__(self, *, resets: bool = True) -> None:
+    def __init__(self, *, resets: bool = True, least_weights: int = 0) -> None:
         self.resets = resets
+        self.least_weights = least_weights
         self.fused: list[str] = []
         self.unfused: list[str] = []
         self._numbers = itertools.count()
@@ -43,7 +47,7 @@ class TFLiteTarget(Target):
             self.fused.append(item.name)
             return self._fused(item, x, lengths)
         self.unfused.append(item.name)
-        zero = tf.zeros((_sizes(x)[0], item.units))
+        zero = tf.zeros((sizes(x)[0], item.units))
         start = [zero for _ in item.state_names] if states is None else list(states)
         unrolls = self.unrolls(x.shape[1], item.recurrent_kernel.nbytes)
         return (_unrolled if unrolls else _rolled)(_advance(item, lengths), _project(item, x), start, item.backwards)
@@ -75,6 +79,9 @@ class TFLiteTarget(Target):
         kernel = item.kernel
         if self.resets:
             x, kernel = _with_reset_step(item, x)
+        elif kernel.size // 4 < self.least_weights <= item.units**2:
+            missing = -(-self.least_weights // item.units) - item.features
+            x, kernel = tf.pad(x, [[0, 0], [0, 0], [0, missing]]), np.pad(kernel, [(0, missing), (0, 0)])
         lstm = _fusible_lstm(f"lstm_{next(self._numbers)}")
         last, sequence = lstm(x, zero, zero, *map(tf.constant, (kernel, item.recurrent_kernel, item.bias)))[:2]
         sequence = sequence[:, 1:] if self.resets else sequence
@@ -138,13 +145,8 @@ def _project(item: Recurrence, x: tf.Tensor) -> tf.Tensor:
     """x W + b of all steps in one product: [T, B, g H]."""
     bias = item.bias[0] if item.reset_after else item.bias
     flat = tf.reshape(tf.transpose(x, (1, 0, 2)), (-1, item.features)) @ item.kernel + bias
-    batch, steps, _ = _sizes(x)
+    batch, steps, _ = sizes(x)
     return tf.reshape(flat, (steps, batch, item.kernel.shape[1]))
-
-
-def _sizes(x: tf.Tensor) -> list[int | tf.Tensor]:
-    """The shape of x, each size static where it can be."""
-    return [tf.shape(x)[axis] if size is None else size for axis, size in enumerate(x.shape)]
 
 
 def _advance(item: Recurrence, lengths: tf.Tensor | None) -> Advance:

@@ -87,6 +87,11 @@ class Tracer:
         return output
 
 
+def sizes(x: tf.Tensor) -> list[Any]:
+    """The shape of x, each size an int where it is static."""
+    return [tf.shape(x)[axis] if size is None else size for axis, size in enumerate(x.shape)]
+
+
 def flat_layers(model: keras.Model) -> list[keras.layers.Layer]:
     """Every layer inside the model, the model itself and wrapped layers and cells included, each once."""
     return list(dict.fromkeys(model._flatten_layers(include_self=True, recursive=True)))

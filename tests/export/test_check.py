@@ -272,6 +272,12 @@ def test_chunks_are_compared_with_one_pass():
         check_stream(Checked("m", "onnx", Streaming()), Whole(), {})
 
 
+def test_a_probe_of_one_step_gives_no_advice_about_attention():
+    inputs = keras.Input((None, 3))
+    read = source.read(keras.Model(inputs, layers.Attention()([inputs, inputs])))
+    assert check(Checked("m", "keras", KerasExecutor(read)), KerasExecutor(read), {}).calls > 0
+
+
 def stateful_model():
     return keras.Sequential([keras.Input((4, 3), batch_size=2), layers.LSTM(3, stateful=True)])
 

@@ -201,7 +201,8 @@ def test_a_marker_that_is_left_is_never_written(tmp_path):
     with pytest.raises(ExportError) as caught:
         onnx_export.write(source, tmp_path / "model.onnx", "{}", tracer=Tracer(Forgetful()))
     assert str(caught.value) == (
-        "Model 'lost' has a recurrent layer that did not become an ONNX node. This is a fault of the exporter: report it."
+        "Model 'lost' has a recurrent layer that did not become an ONNX node. "
+        "This is a fault of the exporter: report it."
     )
     assert not (tmp_path / "model.onnx").exists()
 

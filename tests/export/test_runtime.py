@@ -14,8 +14,9 @@ from export.manifest import Bundle, Manifest
 from export.runtime import load
 from export.runtime.inputs import checked
 from tests.export import handmade
+from zoo import registry
 from zoo.errors import InvalidInput, UnknownName, UntrustedFile
-from zoo.spec import Signature, TensorSpec
+from zoo.spec import DatasetRef, ModelSpec, Score, Signature, TensorSpec, to_json
 
 X = np.arange(24, dtype="float32").reshape(2, 4, 3)
 TAKES = "This model takes frames float32 [batch, time, 3]."
@@ -212,9 +213,42 @@ def test_an_empty_folder_is_refused(tmp_path):
     )
 
 
+@pytest.fixture
+def zoo_folder(tmp_path, monkeypatch):
+    """A zoo of one model, `sum.test`."""
+    folder = tmp_path / "sum.test"
+    folder.mkdir()
+    handmade.projection(folder / "model.onnx")
+    card = ModelSpec(
+        name="sum.test", task="t", family="f", architecture="sum", summary="", intended_use="", limits=(), config={},
+        signature=Signature((handmade.FRAMES,), (handmade.SCORES,)), labels=(), preprocessing="", parameters=1,
+        dataset=DatasetRef("d", "", "", "", ""), scores=(Score("accuracy", "test", 1.0, 1),), published=(),
+        multiply_adds_per_step=1, recipe="", seed=0, training={}, commit="",
+        files=manifest.tree_sha256(folder / "model.onnx"),
+    )  # fmt: skip
+    (folder / "card.json").write_text(to_json(card), "utf-8")
+    monkeypatch.setattr(registry, "ROOT", tmp_path)
+    registry.get.cache_clear()
+    yield folder
+    registry.get.cache_clear()
+
+
+@pytest.mark.usefixtures("zoo_folder")
+def test_a_zoo_name_loads_the_file_of_its_folder():
+    np.testing.assert_allclose(load("sum.test").run({"frames": X})["scores"], X @ handmade.WEIGHT, rtol=1e-6)
+
+
+def test_a_zoo_file_that_is_not_what_its_card_says_is_refused(zoo_folder):
+    (zoo_folder / "model.onnx").write_bytes(b"something else")
+    with pytest.raises(UntrustedFile, match=r"model\.onnx has sha256 "):
+        load("sum.test")
+
+
+@pytest.mark.usefixtures("zoo_folder")
 def test_an_unknown_zoo_name_is_refused():
-    with pytest.raises(UnknownName, match=r"^Unknown model 'no_such\.model'"):
-        load("no_such.model")
+    with pytest.raises(UnknownName) as error:
+        load("sum.tset")
+    assert str(error.value) == ("Unknown model 'sum.tset'. Did you mean 'sum.test'? Run `zoo list` to see all 1 names.")
 
 
 def test_a_provider_that_is_not_installed_is_refused_with_those_that_are(path, monkeypatch):

@@ -163,6 +163,8 @@ def test_steps_that_a_masking_layer_finds_are_skipped(tmp_path):
     ("name", "build", "shape"),
     [
         ("conv lstm", lambda x: layers.ConvLSTM1D(2, 3, **SEQUENCES)(x), (4, 5, 2)),
+        ("conv lstm of dynamic time", lambda x: layers.ConvLSTM1D(2, 3, **SEQUENCES)(x), (None, 5, 2)),
+        ("lstm in time distributed of dynamic time", lambda x: layers.TimeDistributed(layers.LSTM(3))(x), (None, 4, 2)),
         ("repeat vector", lambda x: layers.LSTM(3, **SEQUENCES)(layers.RepeatVector(4)(layers.LSTM(3)(x))), (4, 2)),
         ("lstm in time distributed", lambda x: layers.TimeDistributed(layers.LSTM(3))(x), (3, 4, 2)),
         ("long enough for a loop", lambda x: layers.GRU(3, **SEQUENCES)(x), (40, 2)),
@@ -172,7 +174,7 @@ def test_steps_that_a_masking_layer_finds_are_skipped(tmp_path):
 def test_models_of_other_shapes_agree_with_keras(name, build, shape, tmp_path):
     x = keras.Input(shape, name="x")
     model = randomised(keras.Model(x, build(x)))
-    feeds = {"x": np.random.default_rng(2).standard_normal((1, *shape)).astype("float32")}
+    feeds = {"x": np.random.default_rng(2).standard_normal((1, *(size or 4 for size in shape))).astype("float32")}
     assert worst_difference(model, tmp_path, feeds)[0] < TOLERANCE
 
 

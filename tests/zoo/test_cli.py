@@ -165,6 +165,28 @@ def test_predict_without_onnxruntime_says_what_to_install(recording):
     assert answer.stderr.startswith("zoo: ") and "pip install" in answer.stderr and answer.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            "sys.argv = ['zoo', 'train', 'lstm.adding']; cli.main()",
+            "This command needs Keras and TensorFlow: pip install 'recurrent-zoo[export]'. "
+            "Without them, predict and eval run with --backend onnx.",
+        ),
+        (
+            "zoo.load('gru.har')",
+            "zoo.load('gru.har') makes a keras.Model: pip install 'recurrent-zoo[keras]'. "
+            "Without Keras, zoo.pipeline runs the model on ONNX Runtime.",
+        ),
+    ],
+)
+def test_what_needs_keras_says_what_to_install(call, message):
+    code = f"import sys; sys.modules.update(tensorflow=None, keras=None)\nimport zoo\nfrom zoo import cli\n{call}"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert answer.returncode != 0
+    assert answer.stderr.splitlines()[-1].endswith(message)
+
+
 @needs_data
 @pytest.mark.parametrize("name", HAR)
 def test_eval_on_onnx_repeats_the_score_of_the_card_to_the_digit(zoo_command, name):

@@ -29,7 +29,8 @@ recipe = dataclasses.replace(
     batch_size=50, average=0.9, augment=lambda rng, x: x + rng.normal(size=x.shape).astype("float32") * 0.01)
 def report(step):
     print(step.epoch, step.step, flush=True)
-training.train(recipe, Path(sys.argv[1]), seed=3, epochs=3, resume="--resume" in sys.argv, dataset=dataclasses.replace(adding.DATASET, load=splits), report=report)
+training.train(recipe, Path(sys.argv[1]), seed=3, epochs=3, resume="--resume" in sys.argv,
+    dataset=dataclasses.replace(adding.DATASET, load=splits), report=report)
 """
 
 

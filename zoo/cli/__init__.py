@@ -17,7 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-NEED_KERAS = ("eval", "train", "export", "check", "bench", "publish")
+NEED_KERAS = ("train", "export", "check", "bench", "publish")
 
 
 @app.callback()

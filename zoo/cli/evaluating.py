@@ -7,6 +7,7 @@ import typer
 
 from export.backends import open_model
 from zoo import datasets, registry
+from zoo.cli import quiet
 from zoo.cli.output import AsJson, console, number, print_json
 from zoo.evaluation import evaluate as score_of
 
@@ -18,6 +19,8 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """The score on the test split of the model's data set (from $ZOO_DATA, or downloaded)."""
+    if backend != "onnx" or quantize:
+        quiet.import_tensorflow()
     found = measure(name, backend, quantize)
     if as_json:
         print_json(found)

@@ -5,13 +5,22 @@ import importlib
 import os
 from collections.abc import Iterator
 
+from zoo.errors import MissingDependency
+
 
 def import_tensorflow() -> None:
-    """Imports TensorFlow if it is the backend and installed; what needs it says so itself if it is not."""
+    """Imports TensorFlow if it is the backend. Raises MissingDependency if it is not installed."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow":
-        with _standard_error_closed(), contextlib.suppress(ImportError):
+    if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
+        return
+    try:
+        with _standard_error_closed():
             importlib.import_module("tensorflow")
+    except ImportError as error:
+        raise MissingDependency(
+            "This command needs Keras and TensorFlow: pip install 'recurrent-zoo[export]'. "
+            "Without them, predict and eval run with --backend onnx."
+        ) from error
 
 
 @contextlib.contextmanager

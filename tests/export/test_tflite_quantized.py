@@ -1,0 +1,163 @@
+"""Quantised TFLite files: near Keras in every mode, repaired where the converter errs, refused where it would die."""
+
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+from keras import layers
+
+from tests.export.tflite_parity import FEATURES, FUSED, keras_outputs, model_of, run, written
+from zoo.errors import InvalidInput, Unsupported
+
+STEPS = 12
+SEQUENCES = {"return_sequences": True}
+
+
+def _calibration(examples=20, seed=3):
+    x = np.random.default_rng(seed).standard_normal((examples, STEPS, FEATURES))
+    return [{"x": x.astype("float32")}]
+
+
+def _difference(model, folder, **arguments):
+    path, source, report = written(model, folder, **arguments)
+    feeds = {"x": _calibration()[0]["x"][:1]}
+    want = keras_outputs(model, source, feeds)
+    worst = max(np.abs(got[name] - want[name]).max() for got in run(path, feeds) for name in want)
+    return float(worst), report, path
+
+
+def _classifier(x):
+    lower = layers.LSTM(5, name="lower", **SEQUENCES)(x)
+    return layers.Dense(3)(layers.Bidirectional(layers.LSTM(6, name="upper"))(lower))
+
+
+@pytest.mark.parametrize(("quantize", "allowed"), [("float16", 2e-3), ("dynamic", 2e-2)])
+@pytest.mark.parametrize("layer", [layers.LSTM, layers.GRU])
+def test_weights_alone_are_quantised_for_any_recurrence(layer, quantize, allowed, tmp_path):
+    model = model_of(lambda x: layer(36)(x), time=None)
+    full = written(model, tmp_path)[0].stat().st_size
+    difference, report, path = _difference(model, tmp_path, quantize=quantize)
+    assert 0 < difference < allowed and path.stat().st_size < 0.75 * full
+    assert report.operators.get(FUSED, 0) == (1 if layer is layers.LSTM else 0)
+
+
+@pytest.mark.parametrize("time", [STEPS, None], ids=["static time", "dynamic time"])
+def test_int8_of_stacked_and_bidirectional_lstms_is_near_keras(time, tmp_path):
+    difference, report, _ = _difference(
+        model_of(_classifier, time=time), tmp_path, quantize="int8", calibration=_calibration()
+    )
+    assert 0 < difference < 0.03 and report.operators[FUSED] == 3
+    assert report.notes == [
+        "The quantised LSTM operators ('lower', 'forward_upper', 'backward_upper') keep their states in the file from "
+        "one call to the next: outside of export.runtime, call the interpreter's reset_all_variables() before every "
+        "sequence."
+    ]
+
+
+def test_an_int8_lstm_whose_cell_state_stays_small_is_right(tmp_path):
+    model = model_of(lambda x: layers.LSTM(6, **SEQUENCES)(layers.LSTM(6, **SEQUENCES)(x)), time=STEPS)
+    for weight in model.weights:
+        weight.assign(weight * 0.2)
+    difference, _, path = _difference(model, tmp_path, quantize="int8", calibration=_calibration())
+    assert difference < 5e-3
+    assert min(_cell_scales(path.read_bytes())) == 2.0**-15
+
+
+def _cell_scales(content):
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    graph = model.subgraphs[0]
+    fused = [operator for operator in graph.operators if len(operator.inputs) == 24]
+    return [float(graph.tensors[operator.inputs[19]].quantization.scale[0]) for operator in fused]
+
+
+def test_int8_sides_that_are_concatenated_keep_their_own_scales(tmp_path):
+    model = model_of(lambda x: layers.Bidirectional(layers.LSTM(6, **SEQUENCES))(x), time=STEPS)
+    model.weights[5].assign(model.weights[5] * 8.0)  # the backward bias: sides of different ranges
+    difference, report, _ = _difference(model, tmp_path, quantize="int8", calibration=_calibration())
+    assert difference < 0.02
+    assert report.operators["QUANTIZE"] > 1  # the input's, and one where the converter forgot it
+
+
+def test_a_masked_int8_lstm_is_near_keras(tmp_path):
+    model = model_of(lambda x: layers.LSTM(6)(layers.Masking()(x)), time=STEPS)
+    calibration = _calibration()
+    calibration[0]["x"][:, 8:] = 0.0
+    path, source, report = written(model, tmp_path, quantize="int8", calibration=calibration)
+    feeds = {"x": calibration[0]["x"][:1]}
+    want = keras_outputs(model, source, feeds)
+    np.testing.assert_allclose(*(next(iter(values.values())) for values in (run(path, feeds)[0], want)), atol=0.02)
+    assert report.operators[FUSED] == 1
+
+
+@pytest.mark.parametrize("quantize", [None, "int8"])
+def test_a_fused_lstm_runs_in_tflite_micro(quantize, tmp_path):
+    micro = pytest.importorskip("tflite_micro.runtime", reason="tflite-micro has wheels for Linux on x86-64 only")
+    model = model_of(_classifier, time=STEPS)
+    path, source, _ = written(model, tmp_path, quantize=quantize, calibration=_calibration())
+    interpreter = micro.Interpreter.from_bytes(path.read_bytes())
+    x = _calibration()[0]["x"][:1]
+    interpreter.set_input(x, 0)
+    interpreter.invoke()
+    (want,) = keras_outputs(model, source, {"x": x}).values()
+    np.testing.assert_allclose(interpreter.get_output(0), want, atol=1e-5 if quantize is None else 0.03)
+
+
+def test_full_integers_are_refused_for_an_unfused_layer_before_the_converter_sees_it(tmp_path):
+    model = model_of(lambda x: layers.GRU(4, name="memory")(x), time=STEPS)
+    for quantize in ("int8", "int16x8"):
+        with pytest.raises(Unsupported) as caught:
+            written(model, tmp_path, quantize=quantize, calibration=_calibration())
+        assert str(caught.value) == (
+            f"quantize={quantize!r} cannot quantise layer 'memory': TFLite has integer arithmetic for the fused LSTM "
+            "only (tanh and sigmoid, zero initial states, no returned states). Use quantize='dynamic' or 'float16', "
+            "or make it such an LSTM."
+        )
+
+
+def test_full_integers_are_refused_for_a_loop_over_any_other_cell(tmp_path):
+    cell = layers.LSTMCell(4, activation="gelu")
+    model = model_of(lambda x: layers.RNN(cell, name="unusual")(x), time=None)
+    with pytest.raises(Unsupported) as caught:
+        written(model, tmp_path, quantize="int8", calibration=_calibration())
+    assert str(caught.value).startswith("quantize='int8' cannot quantise layer 'unusual': ")
+
+
+def test_sixteen_bit_activations_are_refused_for_the_fused_lstm(tmp_path):
+    model = model_of(lambda x: layers.LSTM(4, name="memory")(x), time=STEPS)
+    with pytest.raises(Unsupported) as caught:
+        written(model, tmp_path, quantize="int16x8", calibration=_calibration())
+    assert str(caught.value) == (
+        "quantize='int16x8' cannot quantise layer 'memory': the TFLite converter has no 16-bit "
+        "UNIDIRECTIONAL_SEQUENCE_LSTM. Use quantize='int8', 'dynamic' or 'float16'."
+    )
+
+
+def test_sixteen_bit_activations_work_for_a_model_without_recurrence(tmp_path):
+    model = model_of(lambda x: layers.Conv1D(4, 3, activation="relu")(x), time=STEPS)
+    assert _difference(model, tmp_path, quantize="int16x8", calibration=_calibration())[0] < 0.02
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (
+            {"quantize": "int4"},
+            "Unknown quantize='int4' for TFLite; use one of None, 'float16', 'dynamic', 'int8', 'int16x8'.",
+        ),
+        (
+            {"quantize": "int8"},
+            "quantize='int8' needs calibration data: give calibration=, an iterable of {'x': array} of typical inputs.",
+        ),
+        (
+            {"quantize": "int8", "calibration": [{"x": np.zeros((2, STEPS, 4))}]},
+            "Calibration array 'x' has shape [2, 12, 4]; the model needs x float32 [batch, 12, 3].",
+        ),
+        (
+            {"quantize": "int8", "calibration": [{"y": np.zeros((2, STEPS, 3))}]},
+            "Calibration data has the inputs ['y']; the model's are ['x'].",
+        ),
+    ],
+)
+def test_wrong_arguments_are_refused_before_anything_is_written(arguments, text, tmp_path):
+    with pytest.raises(InvalidInput) as caught:
+        written(model_of(lambda x: layers.LSTM(2)(x), time=STEPS), tmp_path, **arguments)
+    assert str(caught.value) == text and not list(tmp_path.iterdir())
