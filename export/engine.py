@@ -25,13 +25,12 @@ from export.manifest import Bundle, Manifest, Parity
 from export.runtime import Executor, load
 from export.runtime.inputs import Arrays, checked
 from export.subject import Subject, resolve
-from zoo.errors import ExportError, InvalidInput, unknown_name
+from zoo.errors import DataMissing, ExportError, InvalidInput, unknown_name
 from zoo.spec import ModelSpec, Signature
 
 Model: TypeAlias = keras.Model | str | os.PathLike[str]
 Calibration = Iterable[Mapping[str, Any]]
 QUANTIZE = ("dynamic", "float16", "int8", "int16x8")
-_CALIBRATED = ("int8", "int16x8")
 _EXAMPLES = 100
 
 
@@ -50,13 +49,15 @@ class Job:
 class Format:
     """`write` converts a job's source to a path, with the manifest's text inside; `open` runs what is there.
 
-    `fixes_sizes` says that a file may fix sizes that are free in Keras, and that a streaming one fixes the chunk.
+    `quantize` lists what it can be quantised to, `calibrated` those of them that need calibration data. `fixes_sizes`
+    says that a file may fix sizes that are free in Keras, and that a streaming one fixes the chunk.
     """
 
     file: str
     write: Callable[[Job, Source, Path, str], Written]
     open: Callable[[Path], Executor]
     quantize: tuple[str, ...] = ()
+    calibrated: tuple[str, ...] = ()
     fixes_sizes: bool = False
 
     def source(self, job: Job) -> Source:
@@ -71,7 +72,7 @@ class Format:
 def _write_onnx(job: Job, source: Source, path: Path, text: str) -> Written:
     from export import onnx
 
-    return onnx.write(source, path, text)
+    return onnx.write(source, path, text, quantize=job.quantize)
 
 
 def _write_tflite(job: Job, source: Source, path: Path, text: str) -> Written:
@@ -87,8 +88,8 @@ def _write_saved_model(job: Job, source: Source, path: Path, text: str) -> Writt
 
 
 FORMATS = {
-    "onnx": Format("model.onnx", _write_onnx, load),
-    "tflite": Format("model.tflite", _write_tflite, load, ("dynamic", "float16", "int8", "int16x8"), fixes_sizes=True),
+    "onnx": Format("model.onnx", _write_onnx, load, ("dynamic", "float16", "int8")),
+    "tflite": Format("model.tflite", _write_tflite, load, QUANTIZE, ("int8", "int16x8"), fixes_sizes=True),
     "saved_model": Format("saved_model", _write_saved_model, SavedModelExecutor),
 }
 
@@ -108,8 +109,8 @@ def export(
     model.onnx, model.tflite, saved_model/ and manifest.json.
 
     streaming: states become inputs and outputs; TFLite files then take `chunk` steps at a time.
-    quantize: "dynamic", "float16", "int8" or "int16x8"; the last two need `calibration`, batches {input name: array} of
-    typical input; a zoo name brings its own from its data set. ONNX and SavedModel take none of them.
+    quantize: "dynamic", "float16", "int8" or, TFLite alone, "int16x8"; SavedModel takes none. In TFLite the last two
+    need `calibration`, batches {input name: array} of typical input; a zoo name brings its own from its data set.
     check: runs what was written against Keras before it is moved into place; see `export.check`.
     Raises InvalidInput (arguments), UnknownName, UntrustedFile, Unsupported (what no faithful file exists for, with the
     layer and the remedy) and ParityError; then nothing was written and the model is as it was.
@@ -205,7 +206,7 @@ def _job(
                 f"Format {name!r} cannot be quantised to {quantize!r}; it takes {takes}. Leave it out of to=."
             )
     subject = resolve(model, spec)
-    if quantize in _CALIBRATED and calibration is None:
+    if calibration is None and quantize and any(quantize in FORMATS[name].calibrated for name in formats):
         calibration = _typical(subject, quantize)
     return Job(subject, streaming, chunk, quantize, _calibration(subject.source.signature, calibration))
 
@@ -219,7 +220,10 @@ def _typical(subject: Subject, quantize: str | None) -> Calibration:
         )
     from zoo import datasets
 
-    x = datasets.get(subject.spec.dataset.name).load().train.x
+    try:
+        x = datasets.get(subject.spec.dataset.name).load().train.x
+    except DataMissing as error:
+        raise DataMissing(f"quantize={quantize!r} needs calibration data: {error} Or give calibration=.") from error
     name = subject.source.signature.input_names[0]
     return [{name: x[index : index + 1]} for index in range(0, len(x), max(1, len(x) // _EXAMPLES))]
 

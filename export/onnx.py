@@ -23,6 +23,7 @@ from export.lowering.source import Source
 from export.lowering.trace import Tracer, lowered
 from export.onnx_graph import Graph, walk, written
 from export.onnx_tidy import tidy
+from export.quantize import quantized
 from zoo.errors import ExportError, Unsupported
 from zoo.spec import DTYPES, TensorSpec
 
@@ -33,17 +34,23 @@ _CONVERTING = threading.Lock()  # tf2onnx and its logger are changed while it ru
 _ELEMENTS = {name: onnx.helper.np_dtype_to_tensor_dtype(np.dtype(name)) for name in DTYPES}
 
 
-def write(source: Source, path: Path, manifest: str, *, tracer: Tracer | None = None) -> Written:
-    """Writes `source` to `path` with `manifest` (JSON text) among its metadata. `tracer` must speak to an `OnnxTarget`.
+def write(
+    source: Source, path: Path, manifest: str, *, quantize: str | None = None, tracer: Tracer | None = None
+) -> Written:
+    """Writes `source` to `path` with `manifest` (JSON text) among its metadata. `tracer` must speak to an `OnnxTarget`;
+    for `quantize` see `export.quantize`.
 
     Raises: Unsupported for an operator that ONNX does not have; ExportError for a file that is not valid ONNX.
     """
     tracer = tracer or Tracer(OnnxTarget())
-    model = convert(source, tracer)
+    model, notes = convert(source, tracer), list(tracer.notes)
+    if quantize is not None:
+        model, more = quantized(model, quantize)
+        notes += more
     embed(model, manifest)
     _check(source, model)
     path.write_bytes(model.SerializeToString(deterministic=True))
-    return Written(operators(model), list(tracer.notes))
+    return Written(operators(model), notes)
 
 
 def convert(source: Source, tracer: Tracer) -> onnx.ModelProto:

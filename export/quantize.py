@@ -1,70 +1,80 @@
-"""Smaller ONNX files: the weights of a finished model in int8 or float16, with the arithmetic ONNX Runtime has for them.
+"""Smaller ONNX files: the weights of a finished model in int8 or float16, with what ONNX Runtime can compute in them.
 
 float16: every large float32 constant is stored in half precision.
 dynamic: `LSTM` becomes `DynamicQuantizeLSTM` and a product with a constant `MatMulInteger`; both measure the range of
-their activations at each call. All other large weights are stored in int8.
+their activations at each call. All other large weights are stored in int8, with a scale for each channel.
 int8: the same file; ONNX Runtime has no LSTM for activations of a fixed range, so there is nothing to calibrate.
 
 What is stored small without arithmetic of its own, `GRU` first of all, is turned back by a `Cast` (and a `Mul` by the
-scales) that ONNX Runtime computes once, as it loads the file: from then on it is the float model, and as fast. Of
-`DequantizeLinear` it would not know at load time that it may; it would run at every call.
+scales) that ONNX Runtime computes once, as it loads the file: from then on it is the float model, and as fast. A
+`DequantizeLinear` it would compute anew at every call.
 
-Why no GRU of integer steps: `zoo/benchmarks/quantized.py` measures a `Scan` whose body is one `DynamicQuantizeMatMul` and
-the arithmetic of the gates, after the input projection of all steps in one product. The dozen operators of a step
-cost more than the product saves: see `results/quantized.csv`.
+Why no GRU in integer steps: `zoo/benchmarks/quantized.py` measures a `Scan` of `DynamicQuantizeMatMul` and the
+arithmetic of the gates, after one product with the inputs of all steps. The dozen operators of a step cost more than
+the smaller product saves, up to 256 units: see `zoo/benchmarks/results/quantized.csv`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-import onnx
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from export.onnx_graph import nested, reads, walk
 
-KINDS = ("dynamic", "float16", "int8")
 MICROSOFT = "com.microsoft"
 SMALLEST = 1024  # elements; below this the operators around a small constant take more bytes than it saves
 _LARGEST_FLOAT16 = 65504.0
-_WEIGHT = 127
-_FACTOR = 63  # of integer products: two of them, times an activation of up to 255, fit the int16 of older processors
-_CHANNELS = {"GRU": -2, "RNN": -2, "LSTM": -2, "Conv": 0, "ConvTranspose": 1}  # else the last axis
-_GRU_NOTE = (
-    "ONNX Runtime has no int8 GRU: the weights of {names} are int8 in the file and float32 once it is loaded. "
-    "The file is smaller and as fast as float32; integer steps in a Scan were 2 to 5 times slower up to 128 units."
-)
+_CHANNELS = {"GRU": (0, -2), "RNN": (0, -2), "LSTM": (0, -2), "Conv": (0,), "ConvTranspose": (1,)}  # else the last axis
 _INT8_NOTE = (
     "ONNX Runtime has no LSTM for activations of a fixed range: the weights are int8, the range of the activations is "
     "measured at each call, as with quantize='dynamic'. Calibration data is not used."
 )
+_NOTHING_NOTE = f"No constant has {SMALLEST} elements or more, and there is no LSTM: nothing was made smaller."
+Stored = tuple[list[NodeProto], list[TensorProto]]
 
 
 def quantized(model: ModelProto, kind: str) -> tuple[ModelProto, list[str]]:
-    """A smaller copy of `model`, whose constants are initializers, and what the user should know about it."""
+    """A smaller copy of `model`, whose constants are initializers, and what the user should know about it.
+
+    kind: "dynamic", "float16" or "int8".
+    """
     small = ModelProto()
     small.CopyFrom(model)
     if kind == "float16":
         _store(small.graph, _float16)
-        return small, []
-    _integer_arithmetic(small)
-    _store(small.graph, _int8)
-    return small, _notes(small, kind)
+    else:
+        _integer_arithmetic(small)
+        _store(small.graph, _int8)
+    return small, _notes(model, small, kind)
 
 
-def _notes(model: ModelProto, kind: str) -> list[str]:
+def _notes(model: ModelProto, small: ModelProto, kind: str) -> list[str]:
+    if len(small.graph.node) == len(model.graph.node) and small.opset_import == model.opset_import:
+        return [_NOTHING_NOTE]
+    stored = {tensor.name for tensor in small.graph.initializer}
+    kept = [
+        node.name
+        for node in walk(small.graph)
+        if node.op_type in ("GRU", "RNN") and stored & {f"{name}_int8" for name in node.input[1:3]}
+    ]
     notes = [_INT8_NOTE] if kind == "int8" else []
-    names = [repr(node.name) for node in walk(model.graph) if node.op_type == "GRU"]
-    return [*notes, _GRU_NOTE.format(names=", ".join(names))] if names else notes
+    if kept:
+        notes.append(
+            f"ONNX Runtime has no int8 GRU or SimpleRNN: the weights of {', '.join(map(repr, kept))} are int8 in the "
+            "file and float32 once it is loaded, so the file is smaller and as fast as float32. Steps of integer "
+            "products in a Scan were measured, and were slower than that (zoo/benchmarks/results/quantized.csv)."
+        )
+    return notes
 
 
 def _integer_arithmetic(model: ModelProto) -> None:
     """Every `LSTM` and every large product with a constant of the outermost graph, in place."""
     graph, rewriter = model.graph, _Rewriter(model.graph)
-    nodes = [new for node in graph.node for new in rewriter.rewritten(node)]
-    del graph.node[:]
-    graph.node.extend(nodes)
-    graph.initializer.extend(rewriter.added.values())
-    _drop_unread(graph)
+    _replace(graph.node, [new for node in graph.node for new in rewriter.rewritten(node)])
+    used = {name for node in graph.node for name in reads(node)}
+    kept = [tensor for tensor in graph.initializer if tensor.name in used]
+    _replace(graph.initializer, [*kept, *rewriter.added.values()])
     if any(node.domain == MICROSOFT for node in graph.node):
         model.opset_import.append(helper.make_opsetid(MICROSOFT, 1))
 
@@ -73,85 +83,99 @@ class _Rewriter:
     """Float nodes into integer ones. Constants that several nodes read are quantised once: `added`, by name."""
 
     def __init__(self, graph: GraphProto) -> None:
-        self.constants = {tensor.name: tensor for tensor in graph.initializer if tensor.data_type == TensorProto.FLOAT}
+        floats = [tensor for tensor in graph.initializer if tensor.data_type == TensorProto.FLOAT]
+        self.constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in floats}
         self.added: dict[str, TensorProto] = {}
 
     def rewritten(self, node: NodeProto) -> list[NodeProto]:
         if node.op_type == "LSTM" and {node.input[1], node.input[2]} <= self.constants.keys():
             return [self._lstm(node)]
-        if node.op_type == "MatMul" and node.input[1] in self.constants:
-            weight = numpy_helper.to_array(self.constants[node.input[1]])
-            if weight.ndim == 2 and weight.size >= SMALLEST:
-                return self._product(node, weight)
+        weight = self.constants.get(node.input[1]) if node.op_type == "MatMul" else None
+        if weight is not None and weight.ndim == 2 and weight.size >= SMALLEST:
+            return self._product(node, weight)
         return [node]
 
     def _lstm(self, node: NodeProto) -> NodeProto:
-        """W [directions, 4 H, D] and R [directions, 4 H, H] are taken transposed, with a scale for each row.
+        """W [directions, 4 H, D] and R [directions, 4 H, H] are taken transposed, with one scale for each direction: a
+        scale for each row would cost a tenth of the speed.
 
-        Source: https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md#com.microsoft.DynamicQuantizeLSTM
+        Source: https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md
         """
         inputs = [*node.input, *[""] * (8 - len(node.input))]
         for place in (1, 2):
-            name = inputs[place]
-            values, scales = _in_integers(numpy_helper.to_array(self.constants[name]), -2, _FACTOR)
-            inputs[place] = self._add(f"{name}_int8", np.ascontiguousarray(values.transpose(0, 2, 1)))
-            inputs.append(self._add(f"{name}_scale", scales[..., 0]))
-            inputs.append(self._add(f"{node.name}_zero_point", np.zeros(scales.shape[:2], "int8")))
+            name, weight = inputs[place], self.constants[inputs[place]].transpose(0, 2, 1)
+            values, scales = _in_integers(weight, (0,), _factor_scales(weight, (0,)))
+            inputs[place] = self._add(f"{name}_int8", values)
+            inputs.append(self._add(f"{name}_scale", scales.ravel()))
+            inputs.append(self._add(f"{node.name}_zero_point", np.zeros(scales.size, "int8")))
         new = helper.make_node("DynamicQuantizeLSTM", inputs, node.output, node.name, domain=MICROSOFT)
         new.attribute.extend(node.attribute)
         return new
 
     def _product(self, node: NodeProto, weight: np.ndarray) -> list[NodeProto]:
-        """x W as ((x_int8 - x_zero_point) W_int8) (x_scale W_scale)."""
-        values, scales = _in_integers(weight, -1, _FACTOR)
-        stored, scale = self._add(f"{node.input[1]}_int8", values), self._add(f"{node.input[1]}_scale", scales[0])
-        x = [f"{node.name}_{what}" for what in ("x", "x_scale", "x_zero_point")]
-        total, real, both = (f"{node.name}_{what}" for what in ("integers", "cast", "scale"))
+        """x W as ((x_int8 - x_zero_point) W_int8) (x_scale W_scale), with a scale for each column of W."""
+        values, scales = _in_integers(weight, (1,), _factor_scales(weight, (1,)))
+        stored, scale = f"{node.input[1]}_int8", f"{node.input[1]}_scale"
+        self._add(stored, values)
+        self._add(scale, scales.ravel())
+        x, x_scale, x_zero, total, real, both = (
+            f"{node.name}_{what}" for what in ("x", "x_scale", "x_zero_point", "integers", "cast", "scale")
+        )
         return [
-            helper.make_node("DynamicQuantizeLinear", [node.input[0]], x, x[0]),
-            helper.make_node("MatMulInteger", [x[0], stored, x[2]], [total], node.name),
+            helper.make_node("DynamicQuantizeLinear", [node.input[0]], [x, x_scale, x_zero], x),
+            helper.make_node("MatMulInteger", [x, stored, x_zero], [total], node.name),
             helper.make_node("Cast", [total], [real], real, to=TensorProto.FLOAT),
-            helper.make_node("Mul", [x[1], scale], [both], both),
+            helper.make_node("Mul", [x_scale, scale], [both], both),
             helper.make_node("Mul", [real, both], node.output, f"{node.name}_scaled"),
         ]
 
     def _add(self, name: str, value: np.ndarray) -> str:
-        self.added[name] = numpy_helper.from_array(value, name)
+        self.added[name] = numpy_helper.from_array(np.ascontiguousarray(value), name)
         return name
 
 
-def _in_integers(value: np.ndarray, channel: int, largest: int) -> tuple[np.ndarray, np.ndarray]:
-    """int8 values of up to ±`largest`, and their scales: one for each entry of axis `channel` (and of the directions of
-    a recurrent weight, its axis 0)."""
-    kept = {channel % value.ndim} | ({0} if channel == -2 else set())
-    others = tuple(axis for axis in range(value.ndim) if axis not in kept)
-    reach = np.abs(value).max(axis=others, keepdims=True)
-    scales = np.where(reach > 0, reach, 1.0).astype("float32") / np.float32(largest)
-    return np.rint(value / scales).astype("int8"), scales
+def _in_integers(
+    value: np.ndarray, channels: tuple[int, ...], scales: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """int8 values, and their scales, one for each entry of the axes `channels` (the others are of size 1)."""
+    scales = _largest(np.abs(value), channels) / 127 if scales is None else scales
+    scales = np.where(scales > 0, scales, 1.0).astype("float32")
+    return np.clip(np.rint(value / scales), -127, 127).astype("int8"), scales
 
 
-Stored = tuple[list[NodeProto], list[TensorProto]]
+def _factor_scales(weight: np.ndarray, channels: tuple[int, ...]) -> np.ndarray:
+    """Scales for a factor [..., K, N] of an integer product.
+
+    Processors without VNNI add the products with two neighbours along K in int16 (VPMADDUBSW), which saturates in
+    silence: the activations are at most 255, so two neighbours may add up to ±128 and no further.
+    """
+    sums = [np.maximum(sign * weight, 0.0) for sign in (1, -1)]
+    sums = [side[..., 1:, :] + side[..., :-1, :] for side in sums if side.shape[-2] > 1]
+    reach = [_largest(side, channels) for side in (*sums, np.abs(weight))]
+    scales: np.ndarray = np.max(reach, axis=0) / 127
+    return scales
+
+
+def _largest(value: np.ndarray, channels: tuple[int, ...]) -> np.ndarray:
+    kept = {axis % value.ndim for axis in channels}
+    largest: np.ndarray = value.max(axis=tuple(axis for axis in range(value.ndim) if axis not in kept), keepdims=True)
+    return largest
 
 
 def _store(graph: GraphProto, form: Callable[[TensorProto, str], Stored]) -> None:
-    """Every large float32 constant of `graph` and of the graphs inside it in a smaller form, and the nodes that make
-    it float32 again, under its old name, before all others."""
+    """Every large float32 constant of `graph` and of the graphs inside it in a smaller form, and before all other nodes
+    those that make it float32 again under its old name."""
     made: list[NodeProto] = []
     kept: list[TensorProto] = []
     readers = {name: node.op_type for node in walk(graph) for name in node.input}
     for tensor in graph.initializer:
-        if tensor.data_type == TensorProto.FLOAT and np.prod(tensor.dims) >= SMALLEST:
-            nodes, constants = form(tensor, readers.get(tensor.name, ""))
-        else:
-            nodes, constants = [], [tensor]
+        large = tensor.data_type == TensorProto.FLOAT and np.prod(tensor.dims) >= SMALLEST
+        nodes, constants = form(tensor, readers.get(tensor.name, "")) if large else ([], [tensor])
         made, kept = made + nodes, kept + constants
-    nodes = [*made, *graph.node]
-    for field, items in ((graph.initializer, kept), (graph.node, nodes)):
-        copies = [type(item).FromString(item.SerializeToString()) for item in items]
-        del field[:]
-        field.extend(copies)
     for inner in (inner for node in graph.node for inner in nested(node)):
         _store(inner, form)
+    _replace(graph.initializer, kept)
+    _replace(graph.node, [*made, *graph.node])
 
 
 def _float16(tensor: TensorProto, reader: str) -> Stored:
@@ -166,19 +190,20 @@ def _int8(tensor: TensorProto, reader: str) -> Stored:
     value = numpy_helper.to_array(tensor)
     if value.ndim < 2:
         return [], [tensor]
-    values, scales = _in_integers(value, _CHANNELS.get(reader, -1), _WEIGHT)
+    values, scales = _in_integers(value, _CHANNELS.get(reader, (-1,)))
     stored = numpy_helper.from_array(values, f"{tensor.name}_int8")
     scale = numpy_helper.from_array(scales, f"{tensor.name}_scale")
-    product = helper.make_node("Mul", [f"{stored.name}_cast", scale.name], [tensor.name], scale.name)
-    return [_cast(stored, f"{stored.name}_cast"), product], [stored, scale]
+    real = f"{tensor.name}_cast"
+    product = helper.make_node("Mul", [real, scale.name], [tensor.name], scale.name)
+    return [_cast(stored, real), product], [stored, scale]
 
 
 def _cast(stored: TensorProto, output: str) -> NodeProto:
     return helper.make_node("Cast", [stored.name], [output], stored.name, to=TensorProto.FLOAT)
 
 
-def _drop_unread(graph: GraphProto) -> None:
-    used = {name for node in graph.node for name in reads(node)}
-    kept = [tensor for tensor in graph.initializer if tensor.name in used]
-    del graph.initializer[:]
-    graph.initializer.extend(kept)
+def _replace(field: Any, items: list[Any]) -> None:
+    """`items` may be those of the field itself."""
+    copies = [type(item).FromString(item.SerializeToString()) for item in items]
+    del field[:]
+    field.extend(copies)

@@ -14,7 +14,7 @@ A phase counts the steps to the next window, so that strides are exact for chunk
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -329,7 +329,7 @@ def _traced(
     function: Callable[[Any], Any], model: keras.Model, rules: Sequence[tuple[type, Rule]], arguments: Callable[[], Any]
 ) -> list[tf.Tensor]:
     graph = tf.__internal__.FuncGraph("streaming")
-    with graph.as_default(), _plain_errors(), lowered(model, Tracer(PlainTarget()), rules):
+    with graph.as_default(), lowered(model, Tracer(PlainTarget()), rules):
         try:
             return list(function(arguments()))
         except (ValueError, TypeError, tf.errors.OpError) as error:
@@ -337,15 +337,3 @@ def _traced(
                 f"Model {model.name!r} does not take chunks of other lengths than it was built for: "
                 f"{str(error).splitlines()[0]} Build it with a free time axis, or export without streaming."
             ) from error
-
-
-@contextlib.contextmanager
-def _plain_errors() -> Iterator[None]:
-    """Keras rewrites the text of errors raised inside layers unless told not to."""
-    filtering = keras.config.is_traceback_filtering_enabled()
-    keras.config.disable_traceback_filtering()
-    try:
-        yield
-    finally:
-        if filtering:
-            keras.config.enable_traceback_filtering()

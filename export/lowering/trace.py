@@ -103,7 +103,7 @@ Rule = Callable[[Tracer, Any], Replacements]
 @contextlib.contextmanager
 def lowered(model: keras.Model, tracer: Tracer, rules: Sequence[tuple[type, Rule]]) -> Iterator[None]:
     """The scope in which `model` traces in float32, each layer by the first of `rules` that fits its type."""
-    with _SCOPE, contextlib.ExitStack() as undo:
+    with _SCOPE, _plain_errors(), contextlib.ExitStack() as undo:
         for layer in flat_layers(model):
             undo.enter_context(_float32(layer))
             rule = next((rule for kind, rule in rules if isinstance(layer, kind)), None)
@@ -134,3 +134,15 @@ def _float32(layer: keras.layers.Layer) -> Iterator[None]:
         yield
     finally:
         layer.dtype_policy = policy
+
+
+@contextlib.contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Keras rewrites the text of errors raised inside layers unless told not to."""
+    filtering = keras.config.is_traceback_filtering_enabled()
+    keras.config.disable_traceback_filtering()
+    try:
+        yield
+    finally:
+        if filtering:
+            keras.config.enable_traceback_filtering()

@@ -24,14 +24,14 @@ KINDS = {
     "gru reset before": (layers.GRU, {"reset_after": False}, "GRU"),
     "simple rnn": (layers.SimpleRNN, {}, "RNN"),
 }
-OPTIONS = {
-    "plain": {},
-    "sequences": {"return_sequences": True},
-    "sequences and states": {"return_sequences": True, "return_state": True},
-    "backwards": {"go_backwards": True},
-    "backwards sequences and states": {"go_backwards": True, "return_sequences": True, "return_state": True},
-    "no bias": {"use_bias": False},
-}
+OPTIONS = (
+    {},
+    {"return_sequences": True},
+    {"return_sequences": True, "return_state": True},
+    {"go_backwards": True},
+    {"go_backwards": True, "return_sequences": True, "return_state": True},
+    {"use_bias": False},
+)
 MASKS = {
     "right": [[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]],
     "left": [[0, 0, 1, 1, 1], [0, 1, 1, 1, 1]],
@@ -41,17 +41,12 @@ MASKS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _fresh_names():
-    keras.backend.clear_session()
-
-
-@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 @pytest.mark.parametrize(("layer", "more", "operator"), KINDS.values(), ids=KINDS)
-def test_layer_is_one_native_node_and_equals_keras(layer, more, operator, options, tmp_path):
-    model = chain(layer(4, **more, **options))
+def test_layer_is_one_native_node_and_equals_keras_under_every_option(layer, more, operator, tmp_path):
+    x = keras.Input((None, FEATURES))
+    model = randomised(keras.Model(x, [layer(4, **more, **options)(x) for options in OPTIONS]))
     assert worst_difference(model, tmp_path, batches()) < TOLERANCE
-    assert recurrent_operators(tmp_path) == {operator: 1}
+    assert recurrent_operators(tmp_path) == {operator: len(OPTIONS)}
 
 
 def masked_model(layer):
@@ -408,7 +403,6 @@ def test_half_precision_policy_becomes_a_float32_file_with_the_same_weights(poli
     exact.set_weights([np.asarray(keras.ops.cast(weight.value, "float32")) for weight in model.weights])
     feeds = [padded(x) for x in batches()]
     assert worst_difference(model, tmp_path, feeds, reference=exact) < TOLERANCE
-    assert worst_difference(model, tmp_path, feeds) < 5e-2
     assert recurrent_operators(tmp_path) == {"LSTM": 1, "GRU": 1}
 
 

@@ -31,11 +31,6 @@ from tests.export.onnx_parity import (
 from zoo.errors import ExportError, Unsupported
 
 
-@pytest.fixture(autouse=True)
-def _fresh_names():
-    keras.backend.clear_session()
-
-
 def load(model, folder):
     return onnx.load(written(model, folder)[0])
 

@@ -90,7 +90,7 @@ def test_a_masked_int8_lstm_is_near_keras(tmp_path):
 
 @pytest.mark.parametrize("quantize", [None, "int8"])
 def test_a_fused_lstm_runs_in_tflite_micro(quantize, tmp_path):
-    micro = pytest.importorskip("tflite_micro.runtime", reason="tflite-micro has wheels for Linux on x86-64 only")
+    micro = pytest.importorskip("tflite_micro", reason="tflite-micro has wheels for Linux on x86-64 only").runtime
     model = model_of(_classifier, time=STEPS)
     path, source, _ = written(model, tmp_path, quantize=quantize, calibration=_calibration())
     interpreter = micro.Interpreter.from_bytes(path.read_bytes())

@@ -181,7 +181,9 @@ def translator_attention(units: int) -> keras.Model:
     (source, x), (target, y) = _tokens("source"), _tokens("target")
     x, *states = _sequences(layers.LSTM, units, return_state=True)(x)
     y = _sequences(layers.LSTM, units)(y, initial_state=states)
-    return keras.Model([source, target], layers.Dense(VOCABULARY)(layers.Concatenate()([y, layers.Attention()([y, x])])))
+    return keras.Model(
+        [source, target], layers.Dense(VOCABULARY)(layers.Concatenate()([y, layers.Attention()([y, x])]))
+    )
 
 
 def translator_additive_attention(units: int) -> keras.Model:

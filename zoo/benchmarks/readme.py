@@ -58,7 +58,14 @@ def latency() -> str:
     return f"{_table(('model', 'batch', *runtimes), body)}\n\n{facts}"
 
 
-TABLES = {"models": models, "latency": latency}
+def adding() -> str:
+    """Mean squared error of the LSTM and of the SimpleRNN beside it."""
+    rows = results.read("adding")
+    body = [(f"`{row['recipe']}`", row["test_mean_squared_error"], row["parameters"], row["seconds"]) for row in rows]
+    return _table(("recipe", "test mean squared error", "parameters", "seconds"), body)
+
+
+TABLES = {"models": models, "latency": latency, "adding": adding}
 
 
 def fill(text: str) -> str:

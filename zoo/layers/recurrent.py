@@ -9,11 +9,23 @@ from zoo.cells.dropout import check_rate
 from zoo.errors import PathNotEligible
 from zoo.layers import paths
 
-_CELL_ARGUMENTS = (
-    "activation recurrent_activation use_bias kernel_initializer recurrent_initializer bias_initializer "
-    "kernel_regularizer recurrent_regularizer bias_regularizer kernel_constraint recurrent_constraint bias_constraint "
-    "dropout recurrent_dropout seed"
-).split()
+_CELL_ARGUMENTS = [
+    "activation",
+    "recurrent_activation",
+    "use_bias",
+    "kernel_initializer",
+    "recurrent_initializer",
+    "bias_initializer",
+    "kernel_regularizer",
+    "recurrent_regularizer",
+    "bias_regularizer",
+    "kernel_constraint",
+    "recurrent_constraint",
+    "bias_constraint",
+    "dropout",
+    "recurrent_dropout",
+    "seed",
+]
 _USE_CUDNN = {"cell": False, "cudnn": True}
 
 
