@@ -28,7 +28,7 @@ bench: setup  ## latency of every HAR model on every runtime, interleaved; rewri
 	$(BIN)/python -m zoo.benchmarks.latency
 
 eval: setup  ## every score of every card, again, on Keras and on ONNX ($$ZOO_DATA or a download)
-	$(BIN)/python -m zoo.evaluation
+	$(BIN)/python -m zoo.cli.evaluating
 
 readme: setup  ## the README's tables, from the cards and the results
 	$(BIN)/python -m zoo.benchmarks.readme

@@ -1,4 +1,4 @@
-"""TensorFlow without its running commentary."""
+"""TensorFlow without its running commentary. Needs no TensorFlow itself, so it can surround its first import."""
 
 import contextlib
 import logging
@@ -6,13 +6,11 @@ import os
 import sys
 from collections.abc import Iterator
 
-import tensorflow as tf
-
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Nothing on standard error inside: TensorFlow's C++ part writes there past every setting made after its import."""
-    logger = tf.get_logger()
+    logger = logging.getLogger("tensorflow")
     level, kept = logger.level, os.dup(2)
     sys.stderr.flush()
     with open(os.devnull, "w") as nothing:

@@ -41,6 +41,14 @@ def operators(content: bytes) -> dict[str, int]:
     return dict(sorted((_name(model.operatorCodes[index]), count) for index, count in codes.items()))
 
 
+def positions(content: bytes) -> tuple[list[str], list[str]]:
+    """The names of the inputs and of the outputs, in the order of the graph, which TensorFlow Lite Micro goes by."""
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    (signature,), graph = model.signatureDefs, model.subgraphs[0]
+    named = [{item.tensorIndex: item.name.decode() for item in side} for side in (signature.inputs, signature.outputs)]
+    return [named[0][index] for index in graph.inputs], [named[1][index] for index in graph.outputs]
+
+
 def _code(model: Any, operator: Any) -> int:
     """`deprecatedBuiltinCode` is what held the code, up to 127, in files of the first schema."""
     code = model.operatorCodes[operator.opcodeIndex]

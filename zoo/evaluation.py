@@ -1,7 +1,4 @@
-"""Scores: the metrics, and one way to measure any executor with them.
-
-Run `python -m zoo.evaluation` to repeat every score of every card.
-"""
+"""Scores: the metrics, and one way to measure any executor with them."""
 
 from collections.abc import Callable, Mapping
 from typing import Protocol

@@ -10,6 +10,7 @@ import zoo
 from export.backends import BACKENDS
 from export.runtime import load as load_onnx
 from zoo import registry
+from zoo.errors import Unsupported
 
 NAMES = zoo.list_models()
 NATIVE = {  # what the files of each architecture must hold
@@ -101,7 +102,7 @@ def test_every_backend_gives_the_same_answer_twice(name, monkeypatch, tmp_path):
 
 def test_streaming_works_exactly_where_it_is_promised(name, tmp_path):
     if name in NOT_STREAMING:
-        with pytest.raises(export.Unsupported, match="cannot stream"):
+        with pytest.raises(Unsupported, match="cannot stream"):
             export.to_onnx(name, tmp_path / "stream.onnx", streaming=True)
         assert not list(tmp_path.iterdir())
         return

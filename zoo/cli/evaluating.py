@@ -1,5 +1,6 @@
-"""`zoo eval`: the score of a card, measured again."""
+"""`zoo eval`: the score of a card, measured again. `python -m zoo.cli.evaluating` repeats every score of every card."""
 
+import sys
 import time
 from typing import Annotated, Any
 
@@ -49,3 +50,22 @@ def measure(name: str, backend: str, quantize: str | None = None) -> dict[str, A
         "examples": len(split),
         "seconds": round(time.perf_counter() - started, 3),
     }
+
+
+def repeat_every_score() -> list[str]:
+    """Measures each card again on Keras and ONNX Runtime; returns a line for each score that does not come out."""
+    wrong = []
+    for name in registry.names():
+        for score in registry.get(name).scores:
+            for backend in ("keras", "onnx") if score.backend == "keras" else (score.backend,):
+                value = measure(name, backend, score.quantize)["value"]
+                line = f"{name} {backend} {score.quantize or 'float32'}: {value} (card {score.value})"
+                console.print(line, soft_wrap=True)
+                if value != score.value:
+                    wrong.append(line)
+    return wrong
+
+
+if __name__ == "__main__":
+    quiet.import_tensorflow()
+    sys.exit(bool(repeat_every_score()))

@@ -1,10 +1,9 @@
 """TensorFlow without its start-up messages: they come from C++ before any log level is read."""
 
-import contextlib
 import importlib
 import os
-from collections.abc import Iterator
 
+from export.quiet import quiet
 from zoo.errors import MissingDependency
 
 
@@ -14,22 +13,10 @@ def import_tensorflow() -> None:
     if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
         return
     try:
-        with _standard_error_closed():
+        with quiet():
             importlib.import_module("tensorflow")
     except ImportError as error:
         raise MissingDependency(
             "This command needs Keras and TensorFlow: pip install 'recurrent-zoo[export]'. "
             "Without them, predict and eval run with --backend onnx."
         ) from error
-
-
-@contextlib.contextmanager
-def _standard_error_closed() -> Iterator[None]:
-    kept = os.dup(2)
-    try:
-        with open(os.devnull, "w") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
