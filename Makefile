@@ -15,7 +15,7 @@ demo: setup  ## the main job: list, load, export three ways, check, time, predic
 	$(BIN)/python -m zoo.demo
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 	$(BIN)/python -m pytest --nbmake notebooks -p no:warnings
 
 lint: setup

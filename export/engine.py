@@ -22,6 +22,7 @@ from export.artifact import Artifact, Written
 from export.executors import KerasExecutor, SavedModelExecutor, domains
 from export.lowering.source import Source
 from export.manifest import Bundle, Manifest, Parity
+from export.probes import probes
 from export.runtime import Executor, load
 from export.runtime.inputs import Arrays, checked
 from export.subject import Subject, resolve
@@ -32,6 +33,7 @@ Model: TypeAlias = keras.Model | str | os.PathLike[str]
 Calibration = Iterable[Mapping[str, Any]]
 QUANTIZE = ("dynamic", "float16", "int8", "int16x8")
 _EXAMPLES = 100
+_MICRO_NOTE = "TensorFlow Lite Micro runs the file in an arena of {} bytes."
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,9 @@ def _write_onnx(job: Job, source: Source, path: Path, text: str) -> Written:
 def _write_tflite(job: Job, source: Source, path: Path, text: str) -> Written:
     from export import tflite
 
-    return tflite.write(source, path, text, quantize=job.quantize, calibration=job.calibration)
+    spec, whole_numbers = job.subject.spec, job.quantize in FORMATS["tflite"].calibrated
+    time = spec.window if spec is not None and whole_numbers else None  # a microcontroller needs every size fixed
+    return tflite.write(source, path, text, quantize=job.quantize, calibration=job.calibration, time=time)
 
 
 def _write_saved_model(job: Job, source: Source, path: Path, text: str) -> Written:
@@ -263,11 +267,11 @@ def _make(job: Job, name: str, path: Path, check: bool) -> tuple[Artifact, Manif
     draft = _manifest(job, name, source.signature)
     written = FORMATS[name].write(job, source, path, manifest.embedded(draft))
     parity = _checked(job, name, path, draft) if check else None
+    arena = _arena_bytes(job, name, path) if check else None
     files = manifest.tree_sha256(path)
-    described = dataclasses.replace(
-        draft, parity=parity, operators=written.operators, notes=tuple(written.notes), files=files
-    )
-    return _artifact(path, described), described
+    notes = (*written.notes, *([] if arena is None else [_MICRO_NOTE.format(arena)]))
+    described = dataclasses.replace(draft, parity=parity, operators=written.operators, notes=notes, files=files)
+    return dataclasses.replace(_artifact(path, described), arena_bytes=arena), described
 
 
 def _manifest(job: Job, name: str, signature: Signature) -> Manifest:
@@ -318,6 +322,16 @@ def _checked(job: Job, name: str, path: Path, draft: Manifest) -> Parity:
     parity = Parity(report.max_abs_diff, report.allowed)
     manifest.embed_parity(path, draft, parity)
     return parity
+
+
+def _arena_bytes(job: Job, name: str, path: Path) -> int | None:
+    """Of files that are meant for a microcontroller: full integers, and streams in float32."""
+    if name != "tflite" or not (job.quantize in FORMATS[name].calibrated or (job.streaming and job.quantize is None)):
+        return None
+    from export import micro
+
+    samples = job.calibration or (next(probes(load(path).signature.inputs, domains(job.subject.source))).inputs,)
+    return micro.arena_bytes(path, {key: array[:1] for key, array in samples[0].items()}, checks.ALLOWED[job.quantize])
 
 
 def _artifact(path: Path, described: Manifest) -> Artifact:

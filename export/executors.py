@@ -2,7 +2,7 @@
 
 import contextlib
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from export import manifest
 from export.lowering.source import Source
-from export.lowering.trace import Tracer, flat_layers, lowered
+from export.lowering.trace import Replacements, Rule, Tracer, flat_layers, lowered
 from export.probes import Domain
 from export.runtime import face, load
 from export.runtime.executor import Executor, first_line
@@ -54,11 +54,30 @@ class KerasExecutor(Executor):
         return self._functions[shapes]
 
     def _call(self, *tensors: tf.Tensor) -> list[Any]:
-        with lowered(self.source.model, Tracer(_NO_TARGET), ()) if self._float32 else contextlib.nullcontext():
+        scope = lowered(self.source.model, Tracer(_NO_TARGET), _RULES) if self._float32 else contextlib.nullcontext()
+        with scope:
             return self.source(tensors)
 
 
-_NO_TARGET: Any = None  # without rules no layer asks the tracer for a target
+def _step_by_step(_: Tracer, layer: Any) -> Replacements:
+    """`TimeDistributed` as one loop over the steps; Keras writes every step out, which takes minutes to trace at 400."""
+
+    def call(inputs: Any, training: bool = False, mask: Any = None) -> Any:
+        takes_mask = mask is not None and layer.layer._call_has_mask_arg
+        given = [keras.ops.swapaxes(value, 0, 1) for value in ((inputs, mask) if takes_mask else (inputs,))]
+
+        def step(values: list[tf.Tensor]) -> tf.Tensor:
+            return layer.layer.call(values[0], **({"mask": values[1]} if takes_mask else {}))
+
+        first = step([value[0] for value in given])
+        outputs = tf.map_fn(step, given, fn_output_signature=tf.TensorSpec(first.shape, first.dtype))
+        return keras.ops.swapaxes(tf.ensure_shape(outputs, [given[0].shape[0], *first.shape]), 0, 1)
+
+    return {"call": call}
+
+
+_RULES: Sequence[tuple[type, Rule]] = ((keras.layers.TimeDistributed, _step_by_step),)
+_NO_TARGET: Any = None  # these rules do not ask the tracer for a target
 
 
 @contextlib.contextmanager

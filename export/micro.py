@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from export.runtime import load
 from export.runtime.inputs import Arrays
 from export.tflite_file import positions
 
@@ -24,11 +25,14 @@ _LARGEST_ARENA = 2**26
 _TIMEOUT_SECONDS = 120
 
 
-def arena_bytes(path: Path, inputs: Arrays, outputs: Arrays, allowed: float) -> int | None:
-    """The smallest arena in which the file makes `outputs` of `inputs`, to a root mean square of `allowed` times their
-    largest value; None where it does not, or where tflite-micro is not installed."""
-    if importlib.util.find_spec("tflite_micro") is None:
+def arena_bytes(path: Path, inputs: Arrays, allowed: float) -> int | None:
+    """The smallest arena in which the file gives for `inputs` what LiteRT gives, to a root mean square of `allowed` times
+    the largest value. None where it does not, where a size other than the batch is free, or without tflite-micro."""
+    executor = load(path)
+    free = [size for spec in executor.signature.inputs for size in spec.shape[1:] if size is None]
+    if free or importlib.util.find_spec("tflite_micro") is None:
         return None
+    outputs = executor.run(inputs)
     places = positions(path.read_bytes())
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
