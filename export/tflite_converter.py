@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from export import tflite_integers
 from export.quiet import quiet
 from zoo.errors import ExportError, Unsupported
 
@@ -28,7 +29,7 @@ def convert(folder: Path, quantize: str | None, layers: Collection[str] = ()) ->
     _configure(converter, quantize, folder)
     try:
         with quiet():
-            return bytes(converter.convert())
+            return tflite_integers.convert(converter) if quantize == "int8" else bytes(converter.convert())
     except Exception as error:  # the converter raises ConverterError, RuntimeError and ValueError alike
         raise _explained(error, layers) from error
 

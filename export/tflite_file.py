@@ -49,8 +49,8 @@ def positions(content: bytes) -> tuple[list[str], list[str]]:
     return [named[0][index] for index in graph.inputs], [named[1][index] for index in graph.outputs]
 
 
-def _code(model: Any, operator: Any) -> int:
-    """`deprecatedBuiltinCode` is what held the code, up to 127, in files of the first schema."""
+def builtin_code(model: Any, operator: Any) -> int:
+    """The built-in operator. `deprecatedBuiltinCode` is what held the code, up to 127, in files of the first schema."""
     code = model.operatorCodes[operator.opcodeIndex]
     return max(code.builtinCode, code.deprecatedBuiltinCode)
 
@@ -63,7 +63,7 @@ def _own_states(model: Any, graph: Any) -> None:
     """Two states of an LSTM, and tensors that no one else reads: the converter merges all zeros of one shape into one
     tensor, so that the LSTM would write its state into the initial state of a loop after it."""
     for operator in graph.operators:
-        if _code(model, operator) == _LSTM:
+        if builtin_code(model, operator) == _LSTM:
             operator.inputs = list(operator.inputs)
             for place in (_HIDDEN_STATE, _CELL_STATE):
                 own = copy.copy(graph.tensors[operator.inputs[place]])
@@ -91,7 +91,7 @@ def _repair(model: Any, graph: Any) -> None:
 
 def _written_as(model: Any, graph: Any, operator: Any) -> Any:
     """The quantisation in which the kernel really writes its first output; None where the file says it right."""
-    code = _code(model, operator)
+    code = builtin_code(model, operator)
     if code == _LSTM:
         operator.builtinOptions.cellClip = 0.0
     elif code not in _COPIES:

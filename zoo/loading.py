@@ -26,21 +26,22 @@ def load_weights(model: keras.Model, path: Path) -> keras.Model:
             found = _found(file)
     except OSError as error:
         raise UntrustedFile(f"{path} is not a readable weights file ({error}). Fetch it again.") from error
-    try:
-        model.load_weights(path)
-    except (ValueError, KeyError, OSError) as error:
-        raise UntrustedFile(f"{path} does not fit model {model.name!r}: {_difference(model.weights, found)}") from error
+    difference = _difference(model.weights, found)
+    if difference:
+        raise UntrustedFile(f"{path} does not fit model {model.name!r}: {difference}")
+    model.load_weights(path)
     return model
 
 
 def _found(file: h5py.File) -> dict[str, tuple[int, ...]]:
+    """The shape of every array but the state of an optimizer."""
     shapes: dict[str, tuple[int, ...]] = {}
     file.visititems(lambda name, item: shapes.update({name: item.shape}) if isinstance(item, h5py.Dataset) else None)
-    return shapes
+    return {name: shape for name, shape in shapes.items() if not name.startswith("optimizer/")}
 
 
 def _difference(weights: Sequence[Any], found: dict[str, tuple[int, ...]]) -> str:
-    """The weights of the model and the arrays of the file that have no partner of the same shape."""
+    """The weights of the model and the arrays of the file that have no partner of the same shape; "" if all have."""
     spare = dict(found)
     missing = []
     for weight in weights:
@@ -49,6 +50,7 @@ def _difference(weights: Sequence[Any], found: dict[str, tuple[int, ...]]) -> st
             missing.append(f"{weight.path} {list(weight.shape)}")
         else:
             del spare[partner]
-    lacks = f"the file lacks {', '.join(missing)}" if missing else "the file lacks nothing"
+    if not missing and not spare:
+        return ""
     extra = ", ".join(f"{name} {list(shape)}" for name, shape in spare.items())
-    return f"{lacks}; it holds besides: {extra or 'nothing'}."
+    return f"the file lacks {', '.join(missing) or 'nothing'}; it holds besides: {extra or 'nothing'}."

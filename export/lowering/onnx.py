@@ -20,6 +20,7 @@ from export.lowering.recurrence import Recurrence
 from export.lowering.trace import Replacements, Rule, Run, States, Target, Tracer
 
 MARKER = "PyFuncStateless"  # the TensorFlow op behind `tf.numpy_function(..., stateful=False)`
+UNROLLED_STEPS = 20
 Handler = Callable[[Any, Any, str, Any], None]
 
 _OPERATORS = {"lstm": "LSTM", "gru": "GRU", "simple_rnn": "RNN"}
@@ -85,6 +86,10 @@ class OnnxTarget(Target):
     def order(self, key: tf.Tensor) -> tf.Tensor:
         (steps,) = tf.numpy_function(_never_run, [self._number(None), key], [tf.int32], stateful=False)
         return tf.ensure_shape(steps, key.shape)
+
+    def unrolls(self, steps: int | None) -> bool:
+        """Up to 20 steps of a cell of its own: no runtime optimises across the iterations of a `Loop`."""
+        return steps is not None and steps <= UNROLLED_STEPS
 
     def handlers(self) -> dict[str, tuple[Handler, list[Any]]]:
         """For tf2onnx's `custom_op_handlers`: the markers, and operators that tf2onnx lacks or writes badly."""

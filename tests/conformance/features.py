@@ -1,207 +1,326 @@
-"""The rows of the coverage table: what each feature is, as the smallest model that has it, and what becomes of it."""
-
-import os
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
+"""The rows of the coverage table: each feature as the smallest model that has it, and what every format makes of it."""
 
 import keras
-import numpy as np
-import tensorflow as tf
 from keras import layers, ops
 
 from tests.conformance.matrix import Feature, File, Refused, fused, loops, onnx
+from tests.conformance.models import (
+    Chooser,
+    DoublingLSTM,
+    H,
+    LeakyCell,
+    Tagger,
+    by_name,
+    called,
+    encoder_decoder,
+    from_another_backend,
+    graph,
+    in_policy,
+    joined,
+    lambda_file,
+    masked,
+    nested,
+    of_strings,
+    reloaded,
+    sequence,
+    shared,
+    tokens,
+    trained_under_xla,
+    with_mask,
+)
 from tests.export.onnx_parity import FEATURES, chain, randomised
 from zoo.layers import GRU, LSTM
 
-H = 4
-ROOT = Path(__file__).parents[2]
-LAYERS = "recurrent layers"
-SIDES = "Bidirectional"
-CELLS = "RNN of cells"
-MASKS = "masks"
-OPTIONS = "options and states"
-ACTIVATIONS = "activations"
-AROUND = "other layers around them"
-POLICIES = "dtype policies"
-SHAPES = "shapes"
-ORIGINS = "where the model comes from"
-STRUCTURES = "model structures"
-ROWS = (LAYERS, SIDES, CELLS, MASKS, OPTIONS, ACTIVATIONS, AROUND, POLICIES, SHAPES, ORIGINS, STRUCTURES)
+BI = layers.Bidirectional
+SEQUENCES = {"return_sequences": True}
+ACTIVATIONS = ("tanh", "sigmoid", "relu", "linear", "hard_sigmoid", "softsign", "softplus", "elu", "leaky_relu")
+POLICY_TOLERANCE = 3e-2  # of Keras' own arithmetic in 16 bits; the engine compares with float32
 
 
-def sequence(time=None, features=FEATURES, name="x", **arguments):
-    return keras.Input((time, features), name=name, **arguments)
+def looped(*names, **operators):
+    return File(operators, names)
 
 
-def graph(build, *inputs):
-    """A functional model of `build(*inputs)`, weights randomised."""
-    inputs = inputs or (sequence(),)
-    return randomised(keras.Model(list(inputs), build(*inputs)))
+def activated(kind, **more):
+    """One layer for each activation, and one for each activation of its gates."""
+    own = [kind(H, activation=name, **more) for name in ACTIVATIONS]
+    gates = [] if kind is layers.SimpleRNN else [kind(H, recurrent_activation=name, **more) for name in ACTIVATIONS]
+    return joined(*own, *gates)
 
 
-def masked(*behind, time=None):
-    """Layers in a row behind a `Masking`."""
-    return chain(layers.Masking(), *behind, shape=(time, FEATURES))
+def around(*behind, **arguments):
+    """An LSTM that hands its sequence to other layers."""
+    return chain(layers.LSTM(H, return_sequences=True), *behind, **arguments)
 
 
-def tokens(*behind):
-    return chain(layers.Embedding(9, FEATURES, mask_zero=True), *behind, shape=(None,), dtype="int32")
-
-
-def with_mask(layer):
-    mask = keras.Input((None,), dtype="bool", name="mask")
-    return graph(lambda x, mask: layer(x, mask=mask), sequence(), mask)
-
-
-def encoder_decoder(kind):
+def attending(layer):
     def build(x, y):
-        _, *states = kind(H, return_state=True)(x)
-        return kind(H, return_sequences=True)(y, initial_state=states)
+        x, y = layers.LSTM(H, return_sequences=True)(x), layers.GRU(H, return_sequences=True)(y)
+        return layer(y, x) if isinstance(layer, layers.MultiHeadAttention) else layer([y, x])
 
     return graph(build, sequence(), sequence(name="y"))
 
 
-def activated(kind, pairs):
-    """One layer for each pair (activation, recurrent activation) on the same x, their answers joined."""
-
-    def build(x):
-        return layers.Concatenate()(
-            [kind(H, activation=first, recurrent_activation=second)(x) for first, second in pairs]
-        )
-
-    return graph(build)
+def with_ops(x):
+    """`keras.ops` before and after a GRU."""
+    h = layers.GRU(H, return_sequences=True)(ops.concatenate([x, ops.tanh(x)], axis=-1))
+    weights = ops.softmax(ops.sum(h, axis=-1, keepdims=True), axis=1)
+    return ops.where(h[:, -1] > 0, ops.mean(weights * h, axis=1), ops.max(h, axis=1))
 
 
-def in_policy(name):
-    """An LSTM and a GRU under the global policy `name`, as a training script sets it."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(name)
-    try:
-        return chain(layers.LSTM(H, return_sequences=True), layers.GRU(H), layers.Dense(2))
-    finally:
-        keras.config.set_dtype_policy(before)
-
-
-def reloaded(model):
-    """The model saved as a `.keras` file and read again."""
-    with tempfile.TemporaryDirectory() as folder:
-        model.save(Path(folder) / "model.keras")
-        return keras.saving.load_model(Path(folder) / "model.keras")
-
-
-def from_another_backend():
-    """A `.keras` file that Keras wrote in another process on its NumPy backend."""
-    script = (
-        "import sys, keras; x = keras.Input((None, 3), name='x'); "
-        "y = keras.layers.Bidirectional(keras.layers.LSTM(4))(x); keras.Model(x, y).save(sys.argv[1])"
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.keras"
-        environment = os.environ | {"KERAS_BACKEND": "numpy"}
-        subprocess.run([sys.executable, "-c", script, str(path)], env=environment, check=True, capture_output=True)
-        return randomised(keras.saving.load_model(path))
-
-
-def trained_under_xla():
-    model = chain(layers.LSTM(H, return_sequences=True), layers.GRU(H))
-    model.compile("sgd", "mse", jit_compile=True)
-    model.fit(np.ones((2, 5, FEATURES)), np.ones((2, H)), verbose=0)
-    return reloaded(model)
-
-
-class Tagger(keras.Model):
-    """A subclassed model of layers and `keras.ops`."""
-
-    def __init__(self):
-        super().__init__(name="tagger")
-        self.recurrent, self.head = layers.GRU(H, return_sequences=True), layers.Dense(2)
-
-    def call(self, x):
-        return self.head(ops.relu(self.recurrent(x)))
-
-
-class Chooser(Tagger):
-    """A subclassed model whose Python reads the numbers it computes, so that no trace can stand for it."""
-
-    def call(self, x):
-        return super().call(x) if float(ops.sum(x)) > 0 else x
-
-
-def called(model):
-    model(np.zeros((2, 5, FEATURES), "float32"))
-    return randomised(model)
-
-
-@keras.saving.register_keras_serializable("tests")
-class LeakyCell(layers.Layer):
-    """A cell no format has an operator for: h' = 0.9 h + x W."""
-
-    def __init__(self, units, **kwargs):
-        super().__init__(**kwargs)
-        self.units = self.state_size = self.output_size = units
-
-    def build(self, shape):
-        self.kernel = self.add_weight(shape=(shape[-1], self.units), name="kernel")
-        self.built = True
-
-    def call(self, x, states, training=False):
-        h = 0.9 * states[0] + x @ self.kernel
-        return h, [h]
-
-
-class EchoingLSTM(layers.LSTM):
-    """A subclass with a `call` of its own around its base class."""
-
-    def call(self, sequences, **kwargs):
-        return super().call(2 * sequences, **kwargs)
-
-
-def shared():
-    """One LSTM read twice, in both orders of its input."""
-    lstm = layers.LSTM(H)
-    return graph(lambda x, y: layers.Concatenate()([lstm(x), lstm(y)]), sequence(), sequence(name="y"))
-
-
-def nested():
-    inner = chain(layers.LSTM(H, return_sequences=True), layers.Dense(FEATURES))
-    outer = keras.Sequential([inner, layers.GRU(H)], name="outer")
-    return graph(lambda x: outer(x))
-
-
-def by_name():
-    """Inputs and outputs in dictionaries."""
-    x, y = sequence(), keras.Input((2,), name="facts")
-    h = layers.LSTM(H, name="memory")(x)
-    outputs = {"joined": layers.Concatenate()([h, y]), "memory": h}
-    return randomised(keras.Model({"x": x, "facts": y}, outputs))
-
-
-def of_strings():
-    return keras.Model(text := keras.Input((None,), dtype="string", name="text"), ops.shape(text)[0] * layers.Dense(1)(sequence()))
-
-
-def lambda_file():
-    path = Path(tempfile.mkdtemp()) / "model.keras"
-    chain(layers.Lambda(lambda x: 2 * x), layers.LSTM(H)).save(path)
-    return path
-
-
-POLICY_TOLERANCE = 2e-2
-LOOP = onnx(Loop=1)
-
-
-def fallback(operators, *names):
-    return File(operators, names)
-
-
-FEATURES_OF_ROWS = (
-    Feature(LAYERS, "`LSTM`", lambda: chain(layers.LSTM(H)), onnx(LSTM=1), fused()),
-    Feature(LAYERS, "`zoo.layers.LSTM`", lambda: chain(LSTM(H)), onnx(LSTM=1), fused()),
-    Feature(LAYERS, "`GRU`", lambda: chain(layers.GRU(H)), onnx(GRU=1), loops()),
-    Feature(LAYERS, "`zoo.layers.GRU`", lambda: chain(GRU(H)), onnx(GRU=1), loops()),
-    Feature(LAYERS, "`GRU(reset_after=False)`", lambda: chain(layers.GRU(H, reset_after=False)), onnx(GRU=1), loops()),
-    Feature(LAYERS, "`SimpleRNN`", lambda: chain(layers.SimpleRNN(H)), onnx(RNN=1), loops()),
-    Feature(LAYERS, "stack of `LSTM`, `GRU`, `SimpleRNN`", lambda: chain(layers.LSTM(H, return_sequences=True), layers.GRU(H, return_sequences=True), layers.SimpleRNN(H)), onnx(LSTM=1, GRU=1, RNN=1), fused(WHILE=2)),
-)
+FEATURES_BY_ROW: dict[str, tuple[Feature, ...]] = {
+    "layers": (
+        Feature("`LSTM`", lambda: chain(layers.LSTM(H)), onnx(LSTM=1), fused()),
+        Feature("`zoo.layers.LSTM`", lambda: chain(LSTM(H)), onnx(LSTM=1), fused()),
+        Feature("`GRU`", lambda: chain(layers.GRU(H)), onnx(GRU=1), loops()),
+        Feature("`zoo.layers.GRU`", lambda: chain(GRU(H)), onnx(GRU=1), loops()),
+        Feature("`GRU(reset_after=False)`", lambda: chain(layers.GRU(H, reset_after=False)), onnx(GRU=1), loops()),
+        Feature("`SimpleRNN`", lambda: chain(layers.SimpleRNN(H)), onnx(RNN=1), loops()),
+        Feature(
+            "stack of `LSTM`, `GRU`, `SimpleRNN`",
+            lambda: chain(layers.LSTM(H, **SEQUENCES), layers.GRU(H, **SEQUENCES), layers.SimpleRNN(H)),
+            onnx(LSTM=1, GRU=1, RNN=1),
+            fused(WHILE=2),
+        ),
+    ),
+    "`Bidirectional`": (
+        Feature("`LSTM`, `merge_mode='concat'`", lambda: chain(BI(layers.LSTM(H))), onnx(LSTM=1), fused(2)),
+        Feature(
+            "`LSTM`, `merge_mode` 'sum', 'mul', 'ave'",
+            lambda: joined(*(BI(layers.LSTM(H), merge_mode=mode) for mode in ("sum", "mul", "ave"))),
+            onnx(LSTM=3),
+            fused(6),
+        ),
+        Feature(
+            "`LSTM`, `merge_mode=None`", lambda: chain(BI(LSTM(H, **SEQUENCES), merge_mode=None)), onnx(LSTM=1), fused(2)
+        ),
+        Feature("`GRU`", lambda: chain(BI(layers.GRU(H, **SEQUENCES))), onnx(GRU=1), loops(2)),
+        Feature("`SimpleRNN`", lambda: chain(BI(layers.SimpleRNN(H))), onnx(RNN=1), loops(2)),
+        Feature(
+            "different layers",
+            lambda: chain(BI(layers.LSTM(H), backward_layer=layers.GRU(3, go_backwards=True))),
+            onnx(LSTM=1, GRU=1),
+            fused(WHILE=1),
+        ),
+        Feature(
+            "with states in and out",
+            lambda: chain(BI(layers.LSTM(H, **SEQUENCES)), BI(layers.GRU(H, return_state=True))),
+            onnx(LSTM=1, GRU=1),
+            fused(2, WHILE=2),
+        ),
+    ),
+    "`RNN` of cells": (
+        Feature("`RNN(LSTMCell)`", lambda: chain(layers.RNN(layers.LSTMCell(H))), onnx(LSTM=1), fused()),
+        Feature("`RNN(GRUCell)`", lambda: chain(layers.RNN(layers.GRUCell(H))), onnx(GRU=1), loops()),
+        Feature("`RNN(SimpleRNNCell)`", lambda: chain(layers.RNN(layers.SimpleRNNCell(H))), onnx(RNN=1), loops()),
+        Feature(
+            "`RNN([LSTMCell, GRUCell])`",
+            lambda: chain(layers.RNN([layers.LSTMCell(H), layers.GRUCell(3)])),
+            onnx(LSTM=1, GRU=1),
+            fused(WHILE=1),
+        ),
+        Feature(
+            "`RNN(StackedRNNCells)`",
+            lambda: chain(layers.RNN(layers.StackedRNNCells([layers.LSTMCell(3), layers.LSTMCell(H)]), **SEQUENCES)),
+            onnx(LSTM=2),
+            fused(2),
+        ),
+        Feature(
+            "`Bidirectional(RNN(LSTMCell))`", lambda: chain(BI(layers.RNN(layers.LSTMCell(H)))), onnx(LSTM=1), fused(2)
+        ),
+        Feature(
+            "a cell of your own",
+            lambda: chain(layers.RNN(LeakyCell(H), name="own")),
+            looped("own", Loop=1),
+            looped("own", WHILE=1),
+        ),
+    ),
+    "masks": (
+        Feature("`Masking`, `LSTM`", lambda: masked(layers.LSTM(H, **SEQUENCES)), onnx(LSTM=1), fused()),
+        Feature("`Masking(mask_value=-1)`, `GRU`", lambda: masked(GRU(H), mask_value=-1.0), onnx(GRU=1), loops()),
+        Feature("`Embedding(mask_zero=True)`, `LSTM`", lambda: tokens(layers.LSTM(H)), onnx(LSTM=1), fused()),
+        Feature(
+            "`Embedding(mask_zero=True)`, `Bidirectional(LSTM)`", lambda: tokens(BI(LSTM(H))), onnx(LSTM=1), fused(2)
+        ),
+        Feature("`mask=`, `SimpleRNN`", lambda: with_mask(layers.SimpleRNN(H, **SEQUENCES)), onnx(RNN=1), loops()),
+        Feature(
+            "`mask=`, `Bidirectional(GRU)`", lambda: with_mask(BI(layers.GRU(H, **SEQUENCES))), onnx(GRU=1), loops(2)
+        ),
+        Feature("two masked layers", lambda: masked(LSTM(H, **SEQUENCES), LSTM(3)), onnx(LSTM=2), fused(2)),
+        Feature(
+            "`zero_output_for_mask`",
+            lambda: masked(layers.LSTM(H, zero_output_for_mask=True, **SEQUENCES)),
+            onnx(LSTM=1),
+            fused(),
+        ),
+        Feature(
+            "a cell of your own",
+            lambda: masked(layers.RNN(LeakyCell(H), name="own", **SEQUENCES)),
+            looped("own", Loop=1),
+            looped("own", WHILE=1),
+        ),
+    ),
+    "options and states": (
+        Feature("`return_sequences`", lambda: chain(layers.LSTM(H, **SEQUENCES)), onnx(LSTM=1), fused()),
+        Feature("`return_state`, `LSTM`", lambda: chain(LSTM(H, return_state=True)), onnx(LSTM=1), loops()),
+        Feature("`return_state`, `GRU`", lambda: chain(layers.GRU(H, return_state=True)), onnx(GRU=1), loops()),
+        Feature("`go_backwards`", lambda: chain(layers.LSTM(H, go_backwards=True, **SEQUENCES)), onnx(LSTM=1), fused()),
+        Feature("`initial_state` handed over, `LSTM`", lambda: encoder_decoder(layers.LSTM), onnx(LSTM=2), loops(2)),
+        Feature("`initial_state` handed over, `GRU`", lambda: encoder_decoder(GRU), onnx(GRU=2), loops(2)),
+        Feature(
+            "`use_bias=False`",
+            lambda: joined(*(kind(H, use_bias=False) for kind in (layers.LSTM, layers.GRU, layers.SimpleRNN))),
+            onnx(LSTM=1, GRU=1, RNN=1),
+            fused(WHILE=2),
+        ),
+        Feature(
+            "`unit_forget_bias=False`", lambda: chain(layers.LSTM(H, unit_forget_bias=False)), onnx(LSTM=1), fused()
+        ),
+        Feature(
+            "`stateful` (starts from zero in every call)",
+            lambda: graph(layers.LSTM(H, stateful=True, **SEQUENCES), sequence(batch_size=2)),
+            onnx(LSTM=1),
+            fused(),
+        ),
+        Feature("`unroll`", lambda: chain(layers.GRU(H, unroll=True), shape=(5, FEATURES)), onnx(GRU=1), loops(0)),
+    ),
+    "activations": (
+        Feature(
+            f"`LSTM` and its gates with {', '.join(ACTIVATIONS)}",
+            lambda: activated(layers.LSTM),
+            onnx(LSTM=18),
+            fused(2, WHILE=16),
+        ),
+        Feature("`GRU`, the same", lambda: activated(layers.GRU, reset_after=False), onnx(GRU=18), loops(18)),
+        Feature("`SimpleRNN`, the same", lambda: activated(layers.SimpleRNN), onnx(RNN=9), loops(9)),
+        Feature(
+            "others (`gelu`, `silu`, a function of your own)",
+            lambda: joined(
+                layers.LSTM(H, activation="gelu", name="first"), layers.GRU(H, activation=ops.sin, name="second")
+            ),
+            looped("first", "second", Loop=2),
+            looped("first", "second", WHILE=2),
+        ),
+    ),
+    "other layers around them": (
+        Feature("`TimeDistributed(Dense)`", lambda: around(layers.TimeDistributed(layers.Dense(2))), onnx(LSTM=1), fused()),
+        Feature(
+            "`TimeDistributed(Conv2D …)`",
+            lambda: chain(
+                *map(layers.TimeDistributed, (layers.Conv2D(2, 3), layers.MaxPooling2D(2), layers.Flatten())),
+                layers.LSTM(H),
+                shape=(None, 6, 6, 1),
+            ),
+            onnx(LSTM=1),
+            fused(),
+        ),
+        Feature(
+            "`TimeDistributed(LSTM)`",
+            lambda: chain(layers.TimeDistributed(layers.LSTM(H)), shape=(None, 5, FEATURES)),
+            onnx(LSTM=1),
+            Refused("", ""),
+        ),
+        Feature(
+            "`ConvLSTM1D`, `ConvLSTM2D`, free time",
+            lambda: chain(layers.ConvLSTM2D(2, 3, padding="same", name="images"), shape=(None, 4, 4, 1)),
+            looped("images", Loop=1),
+            looped("images", WHILE=1),
+        ),
+        Feature(
+            "`ConvLSTM1D`, 4 steps",
+            lambda: chain(layers.ConvLSTM1D(2, 3, name="rows"), shape=(4, 5, 1)),
+            looped("rows"),
+            looped("rows"),
+        ),
+        Feature(
+            "`RepeatVector`", lambda: chain(layers.LSTM(H), layers.RepeatVector(3), LSTM(H)), onnx(LSTM=2), fused(2)
+        ),
+        Feature("`Attention`", lambda: attending(layers.Attention()), onnx(LSTM=1, GRU=1), fused(WHILE=1)),
+        Feature("`AdditiveAttention`", lambda: attending(layers.AdditiveAttention()), onnx(LSTM=1, GRU=1), fused(WHILE=1)),
+        Feature(
+            "`MultiHeadAttention`", lambda: attending(layers.MultiHeadAttention(2, 3)), onnx(LSTM=1, GRU=1), fused(WHILE=1)
+        ),
+        Feature(
+            "`Attention` under masks",
+            lambda: tokens(layers.LSTM(H, **SEQUENCES), SelfAttention()),
+            onnx(LSTM=1),
+            fused(),
+        ),
+        Feature(
+            "`Conv1D`, causal, strided, dilated; separable, depthwise",
+            lambda: chain(
+                layers.Conv1D(4, 3, padding="causal", dilation_rate=2),
+                layers.Conv1D(4, 3, strides=2, padding="same"),
+                layers.SeparableConv1D(4, 3, padding="same"),
+                layers.DepthwiseConv1D(3, padding="same"),
+                layers.LSTM(H),
+            ),
+            onnx(LSTM=1),
+            fused(),
+        ),
+        Feature(
+            "pooling over time",
+            lambda: graph(
+                lambda x: layers.Concatenate()(
+                    [
+                        pool(layers.LSTM(H, **SEQUENCES)(layers.MaxPooling1D(2, padding="same")(x)))
+                        for pool in (layers.GlobalMaxPooling1D(), layers.GlobalAveragePooling1D())
+                    ]
+                )
+            ),
+            onnx(LSTM=2),
+            fused(2),
+        ),
+        Feature(
+            "normalisation and dropout",
+            lambda: chain(
+                layers.Normalization(mean=[0.1, 0.2, 0.3], variance=[1.0, 2.0, 3.0]),
+                layers.LSTM(H, dropout=0.2, recurrent_dropout=0.2, **SEQUENCES),
+                *(layers.LayerNormalization(), layers.BatchNormalization(), layers.GaussianNoise(0.1)),
+            ),
+            onnx(LSTM=1),
+            fused(),
+        ),
+        Feature("`keras.ops` in the graph", lambda: graph(with_ops), onnx(GRU=1), loops()),
+        Feature("`Lambda` in code", lambda: around(layers.Lambda(lambda x: x[:, ::2])), onnx(LSTM=1), fused()),
+    ),
+    "dtype policies": tuple(
+        Feature(f"`{name}`", lambda name=name: in_policy(name), onnx(LSTM=1, GRU=1), fused(WHILE=1), tolerance=POLICY_TOLERANCE)
+        for name in ("mixed_float16", "float16", "mixed_bfloat16", "bfloat16")
+    ),
+    "shapes": (
+        Feature("5 steps, `GRU`", lambda: chain(layers.GRU(H), shape=(5, FEATURES)), onnx(GRU=1), loops(0)),
+        Feature("30 steps, `GRU`", lambda: chain(layers.GRU(H), shape=(30, FEATURES)), onnx(GRU=1), loops()),
+        Feature("30 steps, `LSTM`", lambda: chain(layers.LSTM(H), shape=(30, FEATURES)), onnx(LSTM=1), fused()),
+        Feature(
+            "one step", lambda: chain(BI(LSTM(H, **SEQUENCES)), GRU(H), shape=(1, FEATURES)), onnx(LSTM=1, GRU=1), fused(2)
+        ),
+        Feature(
+            "batch of 3, 5 steps",
+            lambda: graph(BI(layers.LSTM(H)), sequence(5, batch_size=3)),
+            onnx(LSTM=1),
+            fused(2),
+        ),
+    ),
+    "where the model comes from": (
+        Feature("saved as `.keras` and loaded", lambda: reloaded(chain(BI(LSTM(H)))), onnx(LSTM=1), fused(2)),
+        Feature("saved on another Keras backend", from_another_backend, onnx(LSTM=1), fused(2)),
+        Feature("trained under XLA (`jit_compile`)", trained_under_xla, onnx(LSTM=1, GRU=1), fused(WHILE=1)),
+        Feature(
+            "a layer that insists on cuDNN",
+            lambda: chain(layers.LSTM(H, use_cudnn=True, **SEQUENCES), layers.GRU(H, use_cudnn=True)),
+            onnx(LSTM=1, GRU=1),
+            fused(WHILE=1),
+        ),
+    ),
+    "model structures": (
+        Feature("`Sequential`", lambda: randomised(keras.Sequential([sequence(), layers.LSTM(H)])), onnx(LSTM=1), fused()),
+        Feature("nested models", nested, onnx(LSTM=1, GRU=1), fused(WHILE=1)),
+        Feature("a shared layer", shared, onnx(LSTM=2), fused(2)),
+        Feature("inputs and outputs by name", by_name, onnx(LSTM=1), fused()),
+        Feature("a subclassed model", lambda: called(Tagger()), onnx(GRU=1), loops()),
+        Feature(
+            "a subclass of `LSTM` with its own `call`", lambda: chain(DoublingLSTM(H, name="own")), onnx(LSTM=1), fused()
+        ),
+    ),
+}

@@ -60,7 +60,7 @@ class _Run:
 
 
 def _fill(folder: Path, recipe: Recipe, run: _Run, scores: dict[int, float], examples: int) -> ModelSpec:
-    shutil.copy(run.folder / loading.WEIGHTS, folder / loading.WEIGHTS)
+    run.model.save_weights(folder / loading.WEIGHTS)  # never compiled, so without the optimizer's state
     spec = _card(recipe, run, scores, examples)
     to_onnx(run.model, folder / "model.onnx", spec=spec)
     files = [folder / loading.WEIGHTS, folder / "model.onnx"]

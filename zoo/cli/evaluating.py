@@ -60,7 +60,7 @@ def repeat_every_score() -> list[str]:
             for backend in ("keras", "onnx") if score.backend == "keras" else (score.backend,):
                 value = measure(name, backend, score.quantize)["value"]
                 line = f"{name} {backend} {score.quantize or 'float32'}: {value} (card {score.value})"
-                console.print(line, soft_wrap=True)
+                console.print(line, soft_wrap=True, markup=False)
                 if value != score.value:
                     wrong.append(line)
     return wrong

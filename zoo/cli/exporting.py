@@ -27,7 +27,7 @@ def export(
     columns = ("format", "path", "size", "operators", "max|diff|", "allowed", "")
     print_table(columns, [_row(artifact) for artifact in artifacts], right=("size", "max|diff|", "allowed"))
     for note in dict.fromkeys(note for artifact in artifacts for note in artifact.notes):
-        console.print(f"note: {note}", soft_wrap=True)
+        console.print(f"note: {note}", soft_wrap=True, markup=False)
 
 
 def check(
@@ -42,7 +42,9 @@ def check(
     if as_json:
         print_json({"path": str(path), "max_abs_diff": report.max_abs_diff, "allowed": report.allowed, "ok": True})
         return
-    console.print(f"{path}  max|diff| {report.max_abs_diff:.1e} (allowed {report.allowed:.0e})  ok", soft_wrap=True)
+    console.print(
+        f"{path}  max|diff| {report.max_abs_diff:.1e} (allowed {report.allowed:.0e})  ok", soft_wrap=True, markup=False
+    )
 
 
 NATIVE = ("LSTM", "GRU", "RNN", "UNIDIRECTIONAL_SEQUENCE_LSTM", "WHILE", "Loop", "Scan", "StatefulPartitionedCall")

@@ -4,10 +4,12 @@ import dataclasses
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from zoo import registry
 from zoo.cli.output import AsJson, console, number, print_json, print_table, size
 from zoo.errors import UnknownName
+from zoo.evaluation import HIGHER_IS_BETTER
 from zoo.spec import ModelSpec
 
 
@@ -30,15 +32,14 @@ def list_models(
             spec.name,
             spec.task,
             spec.dataset.name,
-            spec.score.metric,
-            number(spec.score.metric, spec.score.value),
-            ", ".join(number(spec.score.metric, item.value) for item in spec.published) or "–",
+            _score(spec),
+            _best_published(spec),
             f"{spec.parameters:,}",
             size(sum(spec.bytes.values())),
         )
         for spec in specs
     ]
-    columns = ("name", "task", "data", "metric", "score", "published", "parameters", "size")
+    columns = ("name", "task", "data", "score", "published", "parameters", "size")
     print_table(columns, rows, right=("score", "published", "parameters", "size"))
 
 
@@ -48,7 +49,7 @@ def show(name: Annotated[str, typer.Argument(help="A model name.")], as_json: As
     if as_json:
         print_json(dataclasses.asdict(spec))
         return
-    console.print(f"[bold]{spec.name}[/]  {spec.summary}\n")
+    console.print(f"[bold]{spec.name}[/]  {escape(spec.summary)}\n")
     print_table(("", ""), _facts(spec))
     console.print("\n[bold]Scores[/]")
     columns = ("metric", "split", "backend", "quantize", "value", "over seeds", "examples")
@@ -57,6 +58,17 @@ def show(name: Annotated[str, typer.Argument(help="A model name.")], as_json: As
         console.print(
             f"published: {number(spec.score.metric, item.value)}  {item.what} ({item.source})", soft_wrap=True
         )
+
+
+def _score(spec: ModelSpec) -> str:
+    value = number(spec.score.metric, spec.score.value)
+    return value if spec.score.metric == "accuracy" else f"{value} {spec.score.metric}"
+
+
+def _best_published(spec: ModelSpec) -> str:
+    values = [item.value for item in spec.published]
+    best = max if HIGHER_IS_BETTER[spec.score.metric] else min
+    return number(spec.score.metric, best(values)) if values else "–"
 
 
 def _row(spec: ModelSpec) -> dict[str, Any]:

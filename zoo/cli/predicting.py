@@ -25,6 +25,6 @@ def predict(
         print_json([{"input": path, **dataclasses.asdict(item)} for path, found in answers.items() for item in found])
         return
     for path, found in answers.items():
-        console.print(f"[bold]{path}[/]")
+        console.print(path, style="bold", markup=False)
         rows = [(f"{item.start}–{item.end}", item.label, f"{100 * item.score:.1f} %") for item in found]
         print_table(("steps", "label", "score"), rows, right=("steps", "score"))

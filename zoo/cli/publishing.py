@@ -17,4 +17,8 @@ def publish(
 
     spec, scores = publish(name, runs)
     values = ", ".join(f"seed {seed} {number(spec.score.metric, value)}" for seed, value in scores.items())
-    console.print(f"{name}: seed {spec.seed} shipped; test {spec.score.metric}: {values}; {spec.bytes}", soft_wrap=True)
+    console.print(
+        f"{name}: seed {spec.seed} shipped; test {spec.score.metric}: {values}; {spec.bytes}",
+        soft_wrap=True,
+        markup=False,
+    )

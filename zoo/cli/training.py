@@ -48,7 +48,7 @@ def train(
     console.print(
         f"{name}: validation {recipe.metric} {value} at epoch {best} of {found.progress.epoch}", soft_wrap=True
     )
-    console.print(f"weights: {folder / 'model.weights.h5'}", soft_wrap=True)
+    console.print(f"weights: {folder / 'model.weights.h5'}", soft_wrap=True, markup=False)
 
 
 class _Bar:

@@ -69,9 +69,17 @@ def download(file: RemoteFile) -> Path:
         raise UntrustedFile(f"{file.url} is not the file this project was built on: {error}") from error
     except OSError as error:
         raise DataMissing(
-            f"Cannot download {file.url} ({error}). Set ZOO_DATA to a folder that mirrors the data sets, or go online."
+            f"Cannot download {file.url} ({_cause(error)}). "
+            "Set ZOO_DATA to a folder that mirrors the data sets, or go online."
         ) from error
     return Path(found)
+
+
+def _cause(error: BaseException) -> str:
+    """What went wrong first: the network library wraps it several times."""
+    while error.__cause__ or error.__context__:
+        error = error.__cause__ or error.__context__ or error
+    return str(error)
 
 
 def verify(path: Path, sha256: str) -> None:

@@ -9,7 +9,7 @@ from zoo.spec import Published
 
 _CHEVALIER = "https://github.com/guillaume-chevalier/HAR-stacked-residual-bidir-LSTMs (README)"
 _LIMITS = (
-    "Trained on 17 people aged 19 to 48 who wore one phone model at the waist; another place on the body, another "
+    "Trained on 18 people aged 19 to 48 who wore one phone model at the waist; another place on the body, another "
     "sensor range or another rate than 50 Hz is outside what was measured.",
     "Sitting and standing differ by little more than posture and sway: most errors confuse these two.",
     "Not for medical or safety decisions.",
@@ -27,7 +27,7 @@ def recipe(name: str, summary: str, config: dict[str, Any]) -> Recipe:
     """The recipe of `name`: `config` says what sets the architecture apart."""
     return Recipe(
         name=name,
-        task="sequence classification",
+        task="classification",
         family="classifier",
         config={"features": 9, "classes": 6, "dropout": 0.3, "compand": 10.0, "compand_features": 6, **config},
         dataset="har",

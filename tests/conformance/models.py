@@ -1,0 +1,174 @@
+"""What the features are made of: small models with random weights, and layers of a user's own."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from tests.export.onnx_parity import FEATURES, chain, randomised
+
+H = 4
+
+
+def sequence(time=None, features=FEATURES, name="x", **arguments):
+    return keras.Input((time, features), name=name, **arguments)
+
+
+def graph(build, *inputs):
+    """A functional model of `build(*inputs)`; of one sequence if none is given."""
+    inputs = inputs or (sequence(),)
+    return randomised(keras.Model(list(inputs), build(*inputs)))
+
+
+def masked(*behind, **arguments):
+    """Layers in a row behind a `Masking`."""
+    return chain(layers.Masking(**arguments), *behind)
+
+
+def tokens(*behind):
+    """Layers in a row behind an `Embedding` that masks token 0."""
+    return chain(layers.Embedding(9, FEATURES, mask_zero=True), *behind, shape=(None,), dtype="int32")
+
+
+def with_mask(layer):
+    """A layer whose mask is an input of the model."""
+    mask = keras.Input((None,), dtype="bool", name="mask")
+    return graph(lambda x, mask: layer(x, mask=mask), sequence(), mask)
+
+
+def joined(*branches):
+    """One model of several layers on the same x, their answers [H] side by side."""
+    return graph(lambda x: layers.Concatenate()([branch(x) for branch in branches]))
+
+
+def encoder_decoder(kind):
+    def build(x, y):
+        _, *states = kind(H, return_state=True)(x)
+        return kind(H, return_sequences=True)(y, initial_state=states)
+
+    return graph(build, sequence(), sequence(name="y"))
+
+
+def in_policy(name):
+    """An LSTM and a GRU built under the global policy `name`, as a training script sets it."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        return chain(layers.LSTM(H, return_sequences=True), layers.GRU(H), layers.Dense(2))
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def reloaded(model):
+    """The model saved as a `.keras` file and read again."""
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(Path(folder) / "model.keras")
+        return keras.saving.load_model(Path(folder) / "model.keras")
+
+
+_NUMPY = """
+import sys, keras
+x = keras.Input((None, 3), name="x")
+keras.Model(x, keras.layers.Bidirectional(keras.layers.LSTM(4))(x), name="model").save(sys.argv[1])
+"""
+
+
+def from_another_backend():
+    """A `.keras` file that Keras wrote in another process, on its NumPy backend."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.keras"
+        command = [sys.executable, "-c", _NUMPY, str(path)]
+        subprocess.run(command, env=os.environ | {"KERAS_BACKEND": "numpy"}, check=True, capture_output=True)
+        return randomised(keras.saving.load_model(path))
+
+
+def trained_under_xla():
+    model = chain(layers.LSTM(H, return_sequences=True), layers.GRU(H))
+    model.compile("sgd", "mse", jit_compile=True)
+    model.fit(np.ones((2, 5, FEATURES)), np.ones((2, H)), verbose=0)
+    return reloaded(model)
+
+
+class Tagger(keras.Model):
+    """A subclassed model of layers and `keras.ops`."""
+
+    def __init__(self, name="tagger"):
+        super().__init__(name=name)
+        self.recurrent, self.head = layers.GRU(H, return_sequences=True), layers.Dense(2)
+
+    def call(self, x):
+        return self.head(ops.relu(self.recurrent(x)))
+
+
+class Chooser(Tagger):
+    """A subclassed model whose Python reads the numbers it computes, so that no trace can stand for it."""
+
+    def call(self, x):
+        return super().call(x) if float(ops.sum(x)) > 0 else super().call(-x)
+
+
+def called(model):
+    model(np.zeros((2, 5, FEATURES), "float32"))
+    return randomised(model)
+
+
+@keras.saving.register_keras_serializable("conformance")
+class LeakyCell(layers.Layer):
+    """A cell no format has an operator for: h' = 0.9 h + x W."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = self.state_size = self.output_size = units
+
+    def build(self, shape):
+        self.kernel = self.add_weight(shape=(shape[-1], self.units), name="kernel")
+        self.built = True
+
+    def call(self, x, states, training=False):
+        h = 0.9 * states[0] + x @ self.kernel
+        return h, [h]
+
+
+class DoublingLSTM(layers.LSTM):
+    """A subclass with a `call` of its own around its base class's."""
+
+    def call(self, sequences, **kwargs):
+        return super().call(2 * sequences, **kwargs)
+
+
+def shared():
+    """One LSTM on two inputs."""
+    lstm = layers.LSTM(H)
+    return graph(lambda x, y: layers.Concatenate()([lstm(x), lstm(y)]), sequence(), sequence(name="y"))
+
+
+def nested():
+    """A functional model and a Sequential one inside a third."""
+    inner = chain(layers.LSTM(H, return_sequences=True), layers.Dense(FEATURES))
+    outer = keras.Sequential([inner, layers.GRU(H)])
+    return graph(lambda x: outer(x))
+
+
+def by_name():
+    """Inputs and outputs in dictionaries."""
+    x, facts = sequence(), keras.Input((2,), name="facts")
+    h = layers.LSTM(H, name="memory")(x)
+    outputs = {"joined": layers.Concatenate(name="joined")([h, facts]), "memory": h}
+    return randomised(keras.Model({"x": x, "facts": facts}, outputs))
+
+
+def of_strings():
+    text, x = keras.Input((1,), dtype="string", name="text"), sequence()
+    return keras.Model([text, x], [layers.LSTM(H)(x), text], name="reader")
+
+
+def lambda_file():
+    """A `.keras` file with Python code inside."""
+    path = Path(tempfile.mkdtemp()) / "model.keras"
+    chain(layers.Lambda(lambda x: 2 * x, name="twice"), layers.LSTM(H)).save(path)
+    return path
