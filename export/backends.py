@@ -48,7 +48,7 @@ def cached(name: str, format: str, quantize: str | None) -> Path:
     from export.engine import FORMATS, export
 
     weights = registry.get(name).files["model.weights.h5"][:16]
-    folder = Path(pooch.os_cache("recurrent-zoo")) / "exports" / f"{name}-{quantize or 'float32'}-{weights}"
+    folder = Path(pooch.os_cache("recurrent-zoo")) / "exports" / f"{name}-{format}-{quantize or 'float32'}-{weights}"
     path = folder / name / FORMATS[format].file
     if not path.exists():
         export(name, to=(format,), out=folder, quantize=quantize)

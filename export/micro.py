@@ -26,8 +26,8 @@ _TIMEOUT_SECONDS = 120
 
 
 def arena_bytes(path: Path, inputs: Arrays, allowed: float) -> int | None:
-    """The smallest arena in which the file gives for `inputs` what LiteRT gives, to a root mean square of `allowed` times
-    its largest value. None where it does not, where a size besides the batch is free, or without tflite-micro."""
+    """The smallest arena in which the file gives for `inputs` what LiteRT gives, to a root mean square of `allowed`
+    times its largest value. None where it does not, where a size besides the batch is free, or without tflite-micro."""
     executor = load(path)
     free = [size for spec in executor.signature.inputs for size in spec.shape[1:] if size is None]
     if free or importlib.util.find_spec("tflite_micro") is None:

@@ -1,6 +1,7 @@
 """`make demo`: the whole path. Lists the models, loads one by name, exports it three ways with native operators, checks
 and times what was written, and predicts in a process that cannot import TensorFlow or Keras."""
 
+import contextlib
 import subprocess
 import sys
 import tempfile
@@ -32,15 +33,15 @@ def main() -> None:
     listing.list_models("*.har")
     _title(f"2. Load one: zoo.load({MODEL!r})")
     _load()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         _title(f"3. Export it three ways and check each file against Keras: zoo export {MODEL}")
-        exporting.export(MODEL, "onnx,tflite,saved_model", Path(folder) / "out")
+        exporting.export(MODEL, "onnx,tflite,saved_model", Path("out"))
         _title(f"4. What one prediction costs: zoo bench {MODEL}")
         bench.bench(MODEL, batch="1", rounds=20)
         _title("5. Predict where TensorFlow and Keras cannot be imported")
-        recording = Path(folder) / "recording.npy"
+        recording = Path("recording.npy")
         np.save(recording, made_up_recording())
-        console.print("  a made-up recording: a phone upright at the waist for 5 s, then a person lying down for 5 s")
+        console.print("  a made-up recording: upright for 5 s, then lying down for 5 s")
         subprocess.run([sys.executable, "-c", SERVE.format(model=MODEL, path=str(recording))], check=True)
 
 

@@ -3,7 +3,7 @@
 import keras
 from keras import layers, ops
 
-from tests.conformance.matrix import Feature, File, Refused, fused, loops, onnx
+from tests.conformance.matrix import Feature, Refused, fused, looped, loops, onnx, refused
 from tests.conformance.models import (
     Chooser,
     DoublingLSTM,
@@ -37,10 +37,6 @@ ACTIVATIONS = ("tanh", "sigmoid", "relu", "linear", "hard_sigmoid", "softsign", 
 POLICY_TOLERANCE = 3e-2  # of Keras' own arithmetic in 16 bits; the engine compares with float32
 
 
-def looped(*names, **operators):
-    return File(operators, names)
-
-
 def activated(kind, **more):
     """One layer for each activation, and one for each activation of its gates."""
     own = [kind(H, activation=name, **more) for name in ACTIVATIONS]
@@ -59,6 +55,17 @@ def attending(layer):
         return layer(y, x) if isinstance(layer, layers.MultiHeadAttention) else layer([y, x])
 
     return graph(build, sequence(), sequence(name="y"))
+
+
+def attending_to_itself():
+    """Attention under the mask of padded tokens, which reaches every layer by itself."""
+    words = keras.Input((None,), dtype="int32", name="words")
+
+    def build(words):
+        x = layers.LSTM(H, **SEQUENCES)(layers.Embedding(9, FEATURES, mask_zero=True)(words))
+        return layers.GlobalAveragePooling1D()(layers.Attention()([x, x]))
+
+    return graph(build, words)
 
 
 def with_ops(x):
@@ -242,7 +249,7 @@ FEATURES_BY_ROW: dict[str, tuple[Feature, ...]] = {
         ),
         Feature(
             "`Attention` under masks",
-            lambda: tokens(layers.LSTM(H, **SEQUENCES), SelfAttention()),
+            attending_to_itself,
             onnx(LSTM=1),
             fused(),
         ),
@@ -319,6 +326,10 @@ FEATURES_BY_ROW: dict[str, tuple[Feature, ...]] = {
         Feature("a shared layer", shared, onnx(LSTM=2), fused(2)),
         Feature("inputs and outputs by name", by_name, onnx(LSTM=1), fused()),
         Feature("a subclassed model", lambda: called(Tagger()), onnx(GRU=1), loops()),
+        refused("a subclassed model that was never called", lambda: Tagger(), ""),
+        refused("a subclassed model whose Python reads numbers", lambda: called(Chooser("chooser")), ""),
+        refused("strings", of_strings, ""),
+        refused("a `.keras` file with a `Lambda`", lambda_file, ""),
         Feature(
             "a subclass of `LSTM` with its own `call`", lambda: chain(DoublingLSTM(H, name="own")), onnx(LSTM=1), fused()
         ),

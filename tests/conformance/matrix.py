@@ -1,35 +1,31 @@
-"""The coverage of the export engine as data: one feature a row, and what each file format makes of it.
+"""What the conformance matrix says of one feature in one file format, and COVERAGE.md, made from all of it.
 
     native     the format's own recurrent operator: ONNX `LSTM`, `GRU`, `RNN`; TFLite `UNIDIRECTIONAL_SEQUENCE_LSTM`
-    built-in   other operators that every runtime of the format has (in TFLite: steps written out, or one `WHILE`)
-    fallback   a loop over the layer's own cell, right but slow, with a note that says why
+    built-in   other operators every runtime of the format has: in TFLite one `WHILE`, or the steps written out
+    fallback   the layer's own cell step by step, right but slow, with a note that names the layer
     refused    no file; an error that says why and what to do
 
-`test_matrix.py` exports every cell, holds the file against Keras and the operators against what stands here, and
-compares COVERAGE.md with `coverage()`. `python -m tests.conformance.matrix` writes that file.
+`features.py` holds the matrix. `test_matrix.py` exports every cell and holds the file to it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import keras
-
-COVERAGE = Path(__file__).parents[2] / "COVERAGE.md"
 FORMATS = ("onnx", "tflite", "saved_model")
 RECURRENT = {
-    "onnx": ("LSTM", "GRU", "RNN", "Loop", "Scan", "If"),
-    "tflite": ("UNIDIRECTIONAL_SEQUENCE_LSTM", "WHILE", "IF"),
-    "saved_model": (),
+    "onnx": {"LSTM", "GRU", "RNN", "Loop", "Scan", "If"},
+    "tflite": {"UNIDIRECTIONAL_SEQUENCE_LSTM", "WHILE", "IF", "CALL_ONCE"},
+    "saved_model": set(),
 }
 NATIVE = {"LSTM", "GRU", "RNN", "UNIDIRECTIONAL_SEQUENCE_LSTM"}
+OUTCOMES = ("native", "built-in", "fallback", "refused")
 
 
 @dataclass(frozen=True)
 class File:
-    """A right file. `operators` are all of its recurrent ones (see `RECURRENT`) and how often each occurs; `fallback`
-    names the layers whose notes say that they run as loops of their own cells."""
+    """A right file. `operators` are all its `RECURRENT` ones and how often each occurs; `fallback` names the layers
+    whose notes say that they run their own cells step by step."""
 
     operators: Mapping[str, int] = field(default_factory=dict)
     fallback: tuple[str, ...] = ()
@@ -47,35 +43,31 @@ class File:
 
 @dataclass(frozen=True)
 class Refused:
-    """No file. `error` is the whole text; `reason` what the table says of it."""
+    """No file; `error` is the whole text."""
 
     error: str
-    reason: str
     outcome: str = "refused"
 
     def __str__(self) -> str:
-        return f"refused: {self.reason}"
+        return f"refused: {self.error}"
 
 
 Cell = File | Refused
-SAVED = File()
 
 
 @dataclass(frozen=True)
 class Feature:
-    """`build` makes the model, with free batch and time unless the feature is about them. `masked` inputs are padded by
-    the value that the model masks; `tolerance` is for models whose own arithmetic is coarse."""
+    """`build` makes the smallest model that has it, or the path of one. `tolerance` is of Keras' own arithmetic."""
 
-    row: str
     name: str
     build: Callable[[], Any]
     onnx: Cell
     tflite: Cell
-    saved_model: Cell = SAVED
+    saved_model: Cell = field(default_factory=File)
     tolerance: float = 2e-5
 
-    def cell(self, format: str) -> Cell:
-        return getattr(self, format)
+    def cells(self) -> tuple[Cell, Cell, Cell]:
+        return self.onnx, self.tflite, self.saved_model
 
 
 def onnx(**operators: int) -> File:
@@ -87,5 +79,54 @@ def fused(count: int = 1, **others: int) -> File:
 
 
 def loops(count: int = 1) -> File:
-    """Steps in as many `WHILE`s; none where they are written out."""
+    """As many `WHILE`s; none where the steps are written out."""
     return File({"WHILE": count} if count else {})
+
+
+def looped(*names: str, **operators: int) -> File:
+    return File(operators, names)
+
+
+def refused(name: str, build: Callable[[], Any], error: str) -> Feature:
+    """A feature no format can hold."""
+    return Feature(name, build, Refused(error), Refused(error), Refused(error))
+
+
+_HEAD = """# Coverage
+
+What becomes of a Keras model in each file format. Made by `python -m tests.conformance.coverage` from the conformance
+matrix: `tests/conformance/test_matrix.py` exports every cell, runs the file beside Keras on padded and unpadded input
+twice in a row, compares its operators with those that stand here and the whole text of every refusal, and fails if this
+page differs from the matrix.
+
+- **native**: the format's own recurrent operator, as many as are named; masks as sequence lengths, exact for any pattern.
+- **built-in**: other operators that every runtime of the format has. In TFLite a `WHILE`, or, for at most 20 steps of a
+  fixed length, the steps written out; never an operator of the Select TF library. A SavedModel holds TensorFlow's own
+  operators, and runs without Keras and without a GPU.
+- **fallback**: the layer's own cell step by step: right but slow, with a note that names the layer.
+- **refused**: no file is written; the error says why and what to do.
+"""
+
+
+def coverage(rows: Mapping[str, tuple[Feature, ...]]) -> str:
+    return "\n".join([_HEAD, *_counts(rows), *(line for row, features in rows.items() for line in _table(row, features))])
+
+
+def _counts(rows: Mapping[str, tuple[Feature, ...]]) -> Iterator[str]:
+    cells = [feature.cells() for features in rows.values() for feature in features]
+    yield from ("| outcome | ONNX | TFLite | SavedModel |", "| --- | --- | --- | --- |")
+    for outcome in OUTCOMES:
+        counts = [sum(row[place].outcome == outcome for row in cells) for place in range(len(FORMATS))]
+        yield f"| {outcome} | {' | '.join(map(str, counts))} |"
+
+
+def _table(row: str, features: tuple[Feature, ...]) -> Iterator[str]:
+    yield from (f"\n## {row[0].upper()}{row[1:]}\n", "| feature | ONNX | TFLite | SavedModel |", "| --- | --- | --- | --- |")
+    for feature in features:
+        texts = list(map(str, feature.cells()))
+        yield f"| {feature.name} | {' | '.join(texts[:1] + ['the same'] * 2 if _alike(feature) else texts)} |"
+
+
+def _alike(feature: Feature) -> bool:
+    """Whether one refusal says it for all formats."""
+    return isinstance(feature.onnx, Refused) and len(set(feature.cells())) == 1

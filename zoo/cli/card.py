@@ -39,6 +39,7 @@ def publish(name: str, runs: Path) -> tuple[ModelSpec, dict[int, float]]:
         spec = _fill(Path(staging), recipe, best, scores, len(test))
         target = registry.ROOT / name
         shutil.rmtree(target, ignore_errors=True)
+        os.chmod(staging, 0o755)  # a temporary folder is for its owner alone
         os.replace(staging, target)
         os.mkdir(staging)
     return spec, scores

@@ -29,6 +29,14 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, right:
     console.print(table)
 
 
+def print_lines(rows: Sequence[Sequence[str]]) -> None:
+    """Columns without headings, as wide as they need: paths stay whole, to be copied."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        console.print(line.rstrip(), soft_wrap=True, markup=False)
+
+
 def size(count: int) -> str:
     """
     >>> size(900), size(80_500), size(3_000_000)

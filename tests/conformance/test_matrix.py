@@ -1,0 +1,144 @@
+"""Every cell of the conformance matrix: the file is right and holds what the matrix says, or the error is the one there."""
+
+import re
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import pytest
+
+import export
+from export import probes
+from export.executors import open_artifact
+from export.lowering import source as sources
+from export.lowering.trace import flat_layers
+from tests.conformance import coverage
+from tests.conformance.features import FEATURES_BY_ROW
+from tests.conformance.matrix import FORMATS, RECURRENT, Refused
+from zoo.errors import ZooError
+
+CASES = {f"{row}: {feature.name}": feature for row, features in FEATURES_BY_ROW.items() for feature in features}
+MASKED = {f"masks: {feature.name}" for feature in FEATURES_BY_ROW["masks"]}
+WRITE = {
+    "onnx": (export.to_onnx, "model.onnx"),
+    "tflite": (export.to_tflite, "model.tflite"),
+    "saved_model": (export.to_saved_model, "saved_model"),
+}
+STEPS, TOKENS = 7, 9
+LENGTHS = (STEPS, 4, 1)
+PATTERNS = {
+    "unpadded": np.ones((3, STEPS), bool),
+    "right-padded": np.arange(STEPS) < np.array(LENGTHS)[:, None],
+    "masked anywhere": np.array([[1, 0, 1, 1, 0, 0, 1], [0, 0, 0, 1, 1, 1, 0], [0] * STEPS], bool),
+}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model and what Keras answers: {pattern: (inputs, outputs)}, each {name: array}."""
+
+    name: str
+    model: object
+    answers: dict
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_probes():
+    """The engine's own check on few and small inputs: here every file is held against Keras once more."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(probes, "SIZES", ((1, 1), (2, STEPS)))
+        patch.setattr(probes, "KIND_SIZES", {"held values": (1, 60)})
+        patch.setattr(probes, "KIND_SIZE", (2, STEPS))
+        yield
+
+
+@pytest.fixture(scope="module", params=CASES)
+def subject(request):
+    feature = CASES[request.param]
+    model = feature.build()
+    if all(isinstance(cell, Refused) for cell in feature.cells()):
+        return Subject(request.param, model, {})
+    patterns = [name for name in PATTERNS if request.param in MASKED or name != "masked anywhere"]
+    return Subject(request.param, model, {name: _answers(model, PATTERNS[name]) for name in patterns})
+
+
+def _answers(model, mask):
+    source = sources.read(model)
+    paddings = [layer.mask_value for layer in flat_layers(model) if isinstance(layer, keras.layers.Masking)]
+    random = np.random.default_rng(0)
+    inputs = {spec.name: _array(spec, mask, paddings[0] if paddings else 0, random) for spec in source.signature.inputs}
+    for layer in flat_layers(model):
+        if getattr(layer, "stateful", False) and hasattr(layer, "reset_state"):
+            layer.reset_state()
+    outputs = zip(source.signature.output_names, source(list(inputs.values())), strict=True)
+    return inputs, {name: keras.ops.convert_to_numpy(keras.ops.cast(value, "float32")) for name, value in outputs}
+
+
+def _array(spec, mask, padding, random):
+    """Random values, padded where `mask` is false: tokens by 0, a mask by itself, numbers by what the model masks."""
+    free = {"batch": len(mask), "time": STEPS}
+    shape = tuple(free[axis] if size is None else size for size, axis in zip(spec.shape, spec.axes, strict=True))
+    timed = shape[1:2] == (STEPS,) and "time" in spec.axes
+    mask = mask[: shape[0]] if timed else np.ones(shape[:2], bool)
+    if spec.dtype == "bool":
+        return mask
+    if spec.dtype.startswith("int"):
+        return np.where(mask, random.integers(1, TOKENS, shape), 0).astype(spec.dtype)
+    values = random.standard_normal(shape).astype(spec.dtype)
+    values[~mask] = padding
+    return values
+
+
+def run(executor, inputs):
+    """All rows, one at a time where the file takes one."""
+    batch, rows = executor.signature.inputs[0].shape[0], len(next(iter(inputs.values())))
+    if batch in (None, rows):
+        return executor.run(inputs)
+    parts = [executor.run({name: array[row : row + 1] for name, array in inputs.items()}) for row in range(rows)]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def looped_layers(notes):
+    return tuple(found[1] for note in notes if (found := re.match(r"Layer '(.+?)' runs cell", note)))
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_the_file_is_right_and_holds_what_the_matrix_says_or_is_refused_with_its_reason(subject, format, tmp_path):
+    write, file = WRITE[format]
+    feature, path = CASES[subject.name], tmp_path / file
+    cell = getattr(feature, format)
+    if isinstance(cell, Refused):
+        with pytest.raises(ZooError) as caught:
+            write(subject.model, path)
+        assert str(caught.value) == cell.error
+        assert not list(tmp_path.iterdir())
+        return
+    artifact = write(subject.model, path)
+    assert artifact.ok and artifact.max_abs_diff <= 1e-4
+    found = {name: count for name, count in artifact.operators.items() if name in RECURRENT[format]}
+    assert (found, looped_layers(artifact.notes)) == (cell.operators, cell.fallback)
+    assert not [name for name in artifact.operators if re.match("Flex|CUSTOM|.*PyFunc|Cudnn", name)]
+    executor = open_artifact(path)
+    for pattern, (inputs, want) in subject.answers.items():
+        for _ in range(2):
+            got = run(executor, inputs)
+            for name in want:
+                np.testing.assert_allclose(got[name], want[name], rtol=0, atol=feature.tolerance, err_msg=pattern)
+    if subject.name in MASKED:
+        assert_padding_changes_nothing(executor, subject.answers["right-padded"][0])
+
+
+def assert_padding_changes_nothing(executor, inputs):
+    """Every row without its padding gives the answer it gives with it."""
+    padded = run(executor, inputs)
+    for row, length in enumerate(LENGTHS):
+        alone = executor.run({name: array[row : row + 1, :length] for name, array in inputs.items()})
+        for name, value in alone.items():
+            whole = padded[name][row]
+            np.testing.assert_allclose(value[0], whole[:length] if whole.ndim > 1 else whole, rtol=0, atol=1e-6)
+
+
+def test_coverage_says_what_the_matrix_says():
+    assert coverage.PATH.read_text("utf-8") == coverage.text(), (
+        "COVERAGE.md is out of date. Write it anew: python -m tests.conformance.coverage"
+    )
