@@ -25,12 +25,16 @@ _LARGEST_ARENA = 2**26
 _TIMEOUT_SECONDS = 120
 
 
+def installed() -> bool:
+    return importlib.util.find_spec("tflite_micro") is not None
+
+
 def arena_bytes(path: Path, inputs: Arrays, allowed: float) -> int | None:
     """The smallest arena in which the file gives for `inputs` what LiteRT gives, to a root mean square of `allowed`
     times its largest value. None where it does not, where a size besides the batch is free, or without tflite-micro."""
     executor = load(path)
     free = [size for spec in executor.signature.inputs for size in spec.shape[1:] if size is None]
-    if free or importlib.util.find_spec("tflite_micro") is None:
+    if free or not installed():
         return None
     outputs = executor.run(inputs)
     places = positions(path.read_bytes())
@@ -58,7 +62,8 @@ def _near(made: np.ndarray, wanted: np.ndarray, allowed: float) -> bool:
     return made.shape == wanted.shape and bool(np.sqrt(np.mean(np.square(made - wanted))) <= allowed * scale)
 
 
-def _run(content: bytes, arrays: list[np.ndarray], count: int, arena: int) -> list[np.ndarray]:
+def run(content: bytes, arrays: list[np.ndarray], count: int, arena: int) -> list[np.ndarray]:
+    """The first `count` outputs. Ends the process where the arena is too small, or an operator not what it expects."""
     from tflite_micro import runtime
 
     interpreter = runtime.Interpreter.from_bytes(content, arena_size=arena)
@@ -68,7 +73,7 @@ def _run(content: bytes, arrays: list[np.ndarray], count: int, arena: int) -> li
     return [interpreter.get_output(place) for place in range(count)]
 
 
-def _survives(attempt: Callable[[], Any]) -> bool:
+def survives(attempt: Callable[[], Any]) -> bool:
     """Whether `attempt` ends well, tried in a copy of this process: an arena too small may end it."""
     child = os.fork()
     if child == 0:
@@ -100,8 +105,8 @@ def _main(folder: Path) -> None:
     with np.load(folder / "inputs.npz") as file:
         arrays = [file[key] for key in file.files]
     count = len(positions(content)[1])
-    arena = _smallest(lambda size: _survives(lambda: _run(content, arrays, count, size)))
-    np.savez(folder / "outputs.npz", *_run(content, arrays, count, arena))
+    arena = _smallest(lambda size: survives(lambda: run(content, arrays, count, size)))
+    np.savez(folder / "outputs.npz", *run(content, arrays, count, arena))
     print(arena)
 
 

@@ -203,6 +203,7 @@ class _Writer:
 
     def _nest(self, proto: GraphProto, scope: dict[str, str], label: str) -> None:
         """A nested graph in place. It hands out only what it made, and each tensor once: `Identity` does the rest."""
+        _separate_outputs(proto)
         graph = Graph(proto)
         graph.drop_identities()
         for value in proto.input:
@@ -226,6 +227,17 @@ class _Writer:
             field.extend(kept)
         proto.value_info.clear()
         proto.name, proto.doc_string = self.node(f"{label}_body"), ""
+
+
+def _separate_outputs(proto: GraphProto) -> None:
+    """A tensor handed out twice (a cell whose output is its state) gets a name for each time."""
+    seen: set[str] = set()
+    for position, value in enumerate(proto.output):
+        if value.name in seen:
+            again = f"{value.name} as output {position}"
+            proto.node.append(onnx.helper.make_node("Identity", [value.name], [again]))
+            value.name = again
+        seen.add(value.name)
 
 
 def _free_name(name: str, taken: set[str]) -> str:

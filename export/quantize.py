@@ -25,7 +25,8 @@ from export.onnx_graph import nested, reads, walk
 MICROSOFT = "com.microsoft"
 SMALLEST = 1024  # elements; below this the operators around a small constant take more bytes than it saves
 _LARGEST_FLOAT16 = 65504.0
-_CHANNELS = {"GRU": (0, -2), "RNN": (0, -2), "LSTM": (0, -2), "Conv": (0,), "ConvTranspose": (1,)}  # else the last axis
+_RECURRENT = ("GRU", "RNN", "LSTM", "DynamicQuantizeLSTM")
+_CHANNELS = dict.fromkeys(_RECURRENT, (0, -2)) | {"Conv": (0,), "ConvTranspose": (1,)}  # else the last axis
 _INT8_NOTE = (
     "ONNX Runtime has no LSTM for activations of a fixed range: the weights are int8, the range of the activations is "
     "measured at each call, as with quantize='dynamic'. Calibration data is not used."
@@ -188,7 +189,8 @@ def _float16(tensor: TensorProto, reader: str) -> Stored:
 
 def _int8(tensor: TensorProto, reader: str) -> Stored:
     value = numpy_helper.to_array(tensor)
-    if value.ndim < 2:
+    bias = sum(size > 1 for size in value.shape) < 2 or (reader in _RECURRENT and value.ndim < 3)
+    if bias:
         return [], [tensor]
     values, scales = _in_integers(value, _CHANNELS.get(reader, (-1,)))
     stored = numpy_helper.from_array(values, f"{tensor.name}_int8")

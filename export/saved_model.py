@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from export.artifact import Written
 from export.lowering.plain import PlainTarget
+from export.lowering.rules import time_distributed
 from export.lowering.source import Source
 from export.lowering.streaming import StreamingSource
 from export.lowering.trace import Rule, Tracer, flat_layers, lowered
@@ -20,7 +21,9 @@ from zoo.errors import Unsupported
 ConcreteFunction: TypeAlias = Any  # tf.types.experimental.ConcreteFunction, which TensorFlow does not type
 SIGNATURE, STEP = "serving_default", "step"
 _BOOKKEEPING = set("Const Identity NoOp Placeholder ReadVariableOp PartitionedCall StatefulPartitionedCall".split())
-_KERAS_SEMANTICS: Sequence[tuple[type, Rule]] = ()
+_KERAS_SEMANTICS: Sequence[tuple[type, Rule]] = (  # but for what Keras gets wrong where the number of steps is free
+    (keras.layers.TimeDistributed, time_distributed),
+)
 
 
 def write(source: Source, path: Path, manifest: str) -> Written:
@@ -37,13 +40,7 @@ def write(source: Source, path: Path, manifest: str) -> Written:
     if whole is not source:
         with lowered(source.model, tracer, source.rules):
             functions[STEP] = traced(source, [_spec(item) for item in source.signature.inputs])
-    try:
-        save(functions, path)
-    except AssertionError as error:  # TensorFlow's word for a resource that nothing tracks
-        raise Unsupported(
-            f"Model {source.model.name!r} reads a table or another resource that is not a variable, which a file "
-            "cannot hold. Move that step out of the model, before its inputs."
-        ) from error
+    save(functions, path, source.model.name)
     (path / SAVED_MODEL_FILE).parent.mkdir()
     (path / SAVED_MODEL_FILE).write_text(manifest, "utf-8")
     return Written(_operators(functions[STEP if STEP in functions else SIGNATURE]), list(tracer.notes))
@@ -59,13 +56,19 @@ def traced(source: Source, specs: Sequence[tf.TensorSpec]) -> ConcreteFunction:
     return tf.function(serve, input_signature=specs, autograph=False).get_concrete_function()
 
 
-def save(functions: Mapping[str, ConcreteFunction], folder: Path) -> None:
-    """One SavedModel with these signatures, and nothing in it of the place where it was made."""
+def save(functions: Mapping[str, ConcreteFunction], folder: Path, name: str) -> None:
+    """One SavedModel of model `name` with these signatures, and nothing in it of the place where it was made."""
     module = tf.Module()
     module.variables_read = [variable for function in functions.values() for variable in function.graph.variables]
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False, experimental_debug_stripper=True)
-    with quiet():
-        tf.saved_model.save(module, str(folder), signatures=dict(functions), options=options)
+    try:
+        with quiet():
+            tf.saved_model.save(module, str(folder), signatures=dict(functions), options=options)
+    except AssertionError as error:  # TensorFlow's word for a resource that nothing tracks
+        raise Unsupported(
+            f"Model {name!r} reads a table or another resource that is not a variable, which a file cannot hold. "
+            "Move that step out of the model, before its inputs."
+        ) from error
 
 
 def _spec(spec: tf.TensorSpec) -> tf.TensorSpec:

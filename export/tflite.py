@@ -54,7 +54,7 @@ def write(
         if examples:
             _require_integers(quantize, tracer.target, function, layers)
             save_examples(folder / "calibration.npz", examples)
-        save({SIGNATURE: function}, folder / "saved_model")
+        save({SIGNATURE: function}, folder / "saved_model", source.model.name)
         content = convert_apart(folder, str(quantize)) if examples else convert(folder, quantize, layers)
     content = tflite_file.finish(content, {KEY: manifest})
     path.write_bytes(content)

@@ -1,8 +1,9 @@
 """Full int8 of a TFLite model, but for what it does to its inputs before the first weights.
 
-Scaling, clipping, compressing and joining features are made to bring fine and coarse inputs to one range. In int8 the
-fine ones are gone before that has happened: `lstm.har` lost 14 points of accuracy to eight such operators, which are a
-thousandth of its arithmetic. They stay in float32, as the inputs are, and `QUANTIZE` comes after them.
+Scaling, compressing and joining features is there to bring fine and coarse inputs to one range. In int8 the fine ones
+are gone before that has happened: of `lstm.har` 82 % of 400 validation windows were right where float32 has 95 %, for
+six such operators that are a thousandth of its arithmetic. They stay in float32, as the inputs are, and `QUANTIZE`
+comes after them: within 0.1 points of float32 on the test split (`zoo/benchmarks/results/quantized_scores.csv`).
 """
 
 from typing import Any

@@ -35,7 +35,7 @@ def test_the_tables_are_those_of_the_cards_and_the_results():
 def test_a_readme_without_its_markers_is_refused():
     with pytest.raises(InvalidInput) as error:
         readme.fill("nothing here")
-    assert str(error.value) == "README.md lacks the markers <!-- models --> and <!-- /models -->."
+    assert str(error.value) == "README.md lacks the markers <!-- latency --> and <!-- /latency -->."
 
 
 def test_every_make_target_of_the_documents_exists():

@@ -36,14 +36,13 @@ class _Activation:
     beta: float | None = None
 
 
-_ACTIVATIONS = {
+_ACTIVATIONS = {  # not Softplus: ONNX Runtime's overflows, to NaN in an LSTM
     "tanh": _Activation("Tanh"),
     "sigmoid": _Activation("Sigmoid"),
     "relu": _Activation("Relu"),
     "linear": _Activation("Affine", 1.0, 0.0),
     "hard_sigmoid": _Activation("HardSigmoid", 1 / 6, 0.5),
     "softsign": _Activation("Softsign"),
-    "softplus": _Activation("Softplus"),
     "elu": _Activation("Elu", 1.0),
     "leaky_relu": _Activation("LeakyRelu", 0.2),
 }

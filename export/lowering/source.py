@@ -32,9 +32,14 @@ class Source:
         return RULES
 
     def __call__(self, tensors: Sequence[Any]) -> list[Any]:
-        """The model's flat outputs, in inference mode."""
+        """The model's flat outputs, in inference mode. Raises Unsupported in a trace where Python reads a number."""
         nested = keras.tree.pack_sequence_as(self.structure, list(tensors))
-        return keras.tree.flatten(self.model(nested, training=False))
+        try:
+            return keras.tree.flatten(self.model(nested, training=False))
+        except (TypeError, NotImplementedError, AttributeError) as error:
+            if "symbolic" in str(error).lower():
+                raise _untraceable(self.model) from error
+            raise
 
 
 def read(model: keras.Model) -> Source:
@@ -51,16 +56,32 @@ def _inputs(model: keras.Model) -> tuple[Any, tuple[TensorSpec, ...]]:
         tensors = keras.tree.flatten(structure)
         return structure, _specs(model, tensors, [tensor.name for tensor in tensors], "input")
     shape = model.get_build_config() if model.built else None
+    if model.built and shape is None:
+        raise _untraceable(model)
     if not shape or not (shape.get("input_shape") or shape.get("shapes_dict")):
         raise Unsupported(
             f"Model {model.name!r} ({type(model).__name__}) has no input shape yet. "
             "Call it once on an example batch, or build it as keras.Model(inputs, outputs), then export."
+        )
+    if len(arguments := shape.get("shapes_dict") or ()) > 1:
+        names = ", ".join(name.removesuffix("_shape") for name in arguments)
+        raise Unsupported(
+            f"Model {model.name!r} ({type(model).__name__}) takes its inputs as separate arguments: call({names}). "
+            "Take them as one list or dictionary, or build it as keras.Model(inputs, outputs), then export."
         )
     built: list[keras.KerasTensor] = []
     structure = keras.tree.map_shape_structure(
         lambda shape: built.append(keras.KerasTensor((None, *shape[1:]), "float32")), _shapes(shape)
     )
     return structure, _specs(model, built, ["input"] * len(built), "input")
+
+
+def _untraceable(model: keras.Model) -> Unsupported:
+    return Unsupported(
+        f"Model {model.name!r} ({type(model).__name__}) cannot be traced: its Python code reads numbers that are known "
+        "only when it runs (float(…), .numpy(), or an if on a tensor). Compute them with keras.ops, choose with "
+        "keras.ops.where or keras.ops.cond, then export."
+    )
 
 
 def _shapes(config: dict[str, Any]) -> Any:

@@ -74,7 +74,7 @@ class TFLiteTarget(Target):
         return steps is not None and steps <= UNROLLED_STEPS and steps * recurrent_bytes <= UNROLLED_BYTES
 
     def _fused(self, item: Recurrence, x: tf.Tensor, lengths: tf.Tensor | None) -> Run:
-        x = _reversed(x, lengths) if item.backwards else x
+        x, steps = _reversed(x, lengths) if item.backwards else x, x.shape[:2]
         zero = tf.zeros((x.shape[0], item.units))
         kernel = item.kernel
         if self.resets:
@@ -85,6 +85,7 @@ class TFLiteTarget(Target):
         lstm = _fusible_lstm(f"lstm_{next(self._numbers)}")
         last, sequence = lstm(x, zero, zero, *map(tf.constant, (kernel, item.recurrent_kernel, item.bias)))[:2]
         sequence = sequence[:, 1:] if self.resets else sequence
+        sequence.set_shape((*steps, item.units))
         if lengths is not None:
             last = self.take(sequence, tf.maximum(lengths - 1, 0)[:, None])[:, 0]
             last = tf.where(lengths[:, None] > 0, last, 0.0)

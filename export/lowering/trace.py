@@ -129,7 +129,9 @@ def _float32(layer: keras.layers.Layer) -> Iterator[None]:
     if getattr(policy, "quantization_mode", None) or policy.compute_dtype == policy.variable_dtype == "float32":
         yield
         return
-    layer.dtype_policy = "float32"
+    wide = keras.DTypePolicy("float32")
+    wide._variable_dtype = policy.variable_dtype  # where it differs from what is computed in, Keras casts the weights
+    layer.dtype_policy = wide
     try:
         yield
     finally:

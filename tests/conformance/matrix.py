@@ -43,13 +43,13 @@ class File:
 
 @dataclass(frozen=True)
 class Refused:
-    """No file; `error` is the whole text."""
+    """No file; `error` is the whole text, but for the {name} or {path} of the model."""
 
     error: str
     outcome: str = "refused"
 
     def __str__(self) -> str:
-        return f"refused: {self.error}"
+        return f"refused: {self.error.format(name='model', path='model.keras')}"
 
 
 Cell = File | Refused

@@ -110,7 +110,8 @@ def test_the_file_is_right_and_holds_what_the_matrix_says_or_is_refused_with_its
     if isinstance(cell, Refused):
         with pytest.raises(ZooError) as caught:
             write(subject.model, path)
-        assert str(caught.value) == cell.error
+        name, path = getattr(subject.model, "name", ""), subject.model
+        assert str(caught.value) == cell.error.format(name=name, path=path)
         assert not list(tmp_path.iterdir())
         return
     artifact = write(subject.model, path)

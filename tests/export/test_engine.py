@@ -261,7 +261,7 @@ def test_an_argument_that_is_none_of_the_known_is_refused(model, tmp_path, argum
 
 @pytest.fixture
 def int8(monkeypatch):
-    form = dataclasses.replace(engine.FORMATS["onnx"], quantize=("int8",))
+    form = dataclasses.replace(engine.FORMATS["onnx"], calibrated=("int8",))
     monkeypatch.setitem(engine.FORMATS, "onnx", form)
 
 
@@ -277,7 +277,7 @@ def test_a_zoo_model_brings_its_calibration_data(model, tmp_path, monkeypatch):
 
     known = dataclasses.replace(datasets.get("adding"), load=lambda: Splits(split, split, split))
     monkeypatch.setattr(datasets, "get", lambda name: known)
-    form = dataclasses.replace(engine.FORMATS["onnx"], quantize=("int8",), write=listen)
+    form = dataclasses.replace(engine.FORMATS["onnx"], calibrated=("int8",), write=listen)
     monkeypatch.setitem(engine.FORMATS, "onnx", form)
     export.to_onnx(model, tmp_path / "m.onnx", spec=_card(), quantize="int8")
     assert (len(seen), seen[0]["frames"].shape) == (100, (1, 2, 4))
@@ -427,7 +427,7 @@ def test_an_unbuilt_model_is_refused(tmp_path):
 
 
 def test_every_refusal_is_one_line(model, tmp_path):
-    for arguments in ({"to": "x"}, {"chunk": -1}, {"quantize": "int8"}, {"model": 3}):
+    for arguments in ({"to": "x"}, {"chunk": -1}, {"quantize": "int16x8"}, {"model": 3}):
         with pytest.raises(ZooError) as error:
             export.export(**{"model": model, "to": "onnx", "out": tmp_path} | arguments)
         assert "\n" not in str(error.value)

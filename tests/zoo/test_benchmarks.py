@@ -1,8 +1,10 @@
+import re
+
 import numpy as np
 import pytest
 
 from zoo.benchmarks import latency, results, timing
-from zoo.errors import InvalidInput
+from zoo.errors import InvalidInput, ParityError
 
 
 def test_candidates_take_turns():
@@ -41,3 +43,17 @@ def test_latency_has_a_row_a_runtime_and_batch_relative_to_keras(monkeypatch, tm
 def test_a_batch_of_nothing_is_refused():
     with pytest.raises(InvalidInput, match=r"^Batch sizes \[0\] must be 1 or more\.$"):
         latency.measure("gru.har", [0], rounds=3)
+
+
+def test_a_runtime_that_disagrees_with_keras_is_not_timed(monkeypatch):
+    class Wrong:
+        def run(self, inputs):
+            return {"logits": np.full((1, 6), 100.0, "float32")}
+
+    monkeypatch.setattr(latency, "open_model", lambda *_: Wrong())
+    with pytest.raises(ParityError) as error:
+        latency.measure("gru.har", [1], rounds=3)
+    assert re.fullmatch(
+        r"gru\.har: ONNX Runtime differs from Keras by 1\.0e\+02 \(allowed 1e-03\): nothing was timed\.",
+        str(error.value),
+    )

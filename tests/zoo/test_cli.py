@@ -127,10 +127,23 @@ def saved(tmp_path, array):
     ],
 )
 def test_predict_refuses_what_the_model_cannot_take(zoo_command, tmp_path, array, message):
-    answer = zoo_command("predict", "gru.har", saved(tmp_path, array))
+    path = saved(tmp_path, array)
+    answer = zoo_command("predict", "gru.har", path)
     assert answer.code == 2
-    assert answer.err == f"zoo: {message}\n"
+    assert answer.err == f"zoo: {path}: {message}\n"
     assert answer.out == ""
+
+
+def test_predict_says_which_of_several_recordings_is_wrong_and_prints_nothing(zoo_command, recording, tmp_path):
+    wrong = saved(tmp_path, np.zeros(9, "float32"))
+    answer = zoo_command("predict", "gru.har", recording, wrong, "--json")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith(f"zoo: {wrong}: gru.har takes a recording ")
+
+
+def test_predict_answers_for_every_recording_even_a_repeated_one(zoo_command, recording):
+    rows = json.loads(zoo_command("predict", "gru.har", recording, recording, "--json").out)
+    assert len(rows) == 8 and rows[:4] == rows[4:]
 
 
 @pytest.mark.parametrize(
@@ -230,6 +243,77 @@ def test_publish_without_a_run_says_how_to_make_one(zoo_command, tmp_path):
     )
 
 
-def test_wrong_usage_is_exit_code_two(zoo_command):
-    assert zoo_command("show").code == 2
-    assert zoo_command("cook").code == 2
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["show"], "Missing argument 'name'. Try `zoo show --help`."),
+        (["cook"], "No such command 'cook'. Try `zoo --help`."),
+        (["list", "--cheap"], "No such option: --cheap. Try `zoo list --help`."),
+        (
+            ["train", "lstm.adding", "--epochs", "abc"],
+            "Invalid value for '--epochs': Input should be a valid integer, unable to parse string as an integer. "
+            "Try `zoo train --help`.",
+        ),
+        (
+            ["bench", "gru.har", "--batch", "x"],
+            "--batch 'x' must be whole numbers with commas between them, as in 1,32.",
+        ),
+        (["bench", "gru.har", "--batch", "0"], "Batch sizes [0] must be 1 or more."),
+        (["train", "lstm.adding", "--seed", "-1"], "seed=-1 is no seed: give a whole number from 0 to 4294967295."),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_code_two(zoo_command, arguments, message):
+    answer = zoo_command(*arguments)
+    assert (answer.code, answer.out, answer.err) == (2, "", f"zoo: {message}\n")
+
+
+def test_no_command_shows_the_help(zoo_command):
+    answer = zoo_command()
+    assert (answer.code, answer.err) == (2, "")
+    assert "Usage: zoo [OPTIONS] COMMAND" in answer.out
+
+
+def test_the_help_of_every_command_needs_neither_keras_nor_tensorflow():
+    code = (
+        "import sys; sys.modules.update(tensorflow=None, keras=None)\n"
+        "from zoo import cli\n"
+        "for name in 'list show predict eval train export check bench publish'.split():\n"
+        "    sys.argv = ['zoo', name, '--help']\n"
+        "    try: cli.main()\n"
+        "    except SystemExit as stop: print('code', name, stop.code)\n"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert answer.stderr == ""
+    assert answer.stdout.count("code ") == 9
+    assert all(line.endswith(" 0") for line in answer.stdout.splitlines() if line.startswith("code "))
+    assert "'gru.*' or '*.har'" in answer.stdout  # the stars are no markup
+
+
+def test_eval_names_an_unknown_backend_before_it_asks_for_data(zoo_command, monkeypatch, tmp_path):
+    monkeypatch.setenv("ZOO_DATA", str(tmp_path))
+    answer = zoo_command("eval", "gru.har", "--backend", "onxx")
+    assert (answer.code, answer.err) == (
+        2,
+        "zoo: Unknown backend 'onxx'. Did you mean 'onnx'? The backends are onnx, keras, tflite, saved_model.\n",
+    )
+
+
+def test_a_full_disk_is_one_line(zoo_command, monkeypatch, tmp_path):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("zoo.recipes.training.train", full)
+    answer = zoo_command("train", "lstm.adding", "--out", tmp_path / "run")
+    assert (answer.code, answer.err) == (1, "zoo: [Errno 28] No space left on device.\n")
+
+
+def test_an_interrupted_training_says_how_to_go_on(zoo_command, monkeypatch, tmp_path):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("zoo.recipes.training.train", interrupted)
+    answer = zoo_command("train", "lstm.adding", "--out", tmp_path / "run")
+    assert (answer.code, answer.err) == (
+        130,
+        "Interrupted. With --resume the same command goes on after the last finished epoch.\n",
+    )

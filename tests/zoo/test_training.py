@@ -114,6 +114,49 @@ def test_a_folder_with_a_run_is_not_overwritten(tmp_path):
     )
 
 
+def test_a_folder_with_something_else_is_left_alone(tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(InvalidInput) as error:
+        train(tmp_path)
+    assert str(error.value) == (f"{tmp_path} holds 'thesis.txt' and no run. Choose another --out, or empty the folder.")
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InvalidInput) as error:
+        train(tmp_path / "file" / "run")
+    assert str(error.value) == f"Cannot write to {tmp_path / 'file' / 'run'}: Not a directory. Choose another --out."
+
+
+def test_a_folder_of_someone_else_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(training.os, "access", lambda *_: False)
+    with pytest.raises(InvalidInput) as error:
+        train(tmp_path)
+    assert str(error.value) == f"Cannot write to {tmp_path}: Permission denied. Choose another --out."
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_a_seed_out_of_range_is_refused(tmp_path, seed):
+    with pytest.raises(InvalidInput) as error:
+        train(tmp_path / "run", seed=seed)
+    assert str(error.value) == f"seed={seed} is no seed: give a whole number from 0 to 4294967295."
+    assert not (tmp_path / "run").exists()
+
+
+def test_weights_are_never_half_written(tmp_path, monkeypatch):
+    def killed(model, path):
+        path.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("keras.Model.save_weights", killed)
+        train(tmp_path / "run")
+    assert not (tmp_path / "run" / "model.weights.h5").exists()
+    train(tmp_path / "run", resume=True)
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["checkpoint.npz", "model.weights.h5"]
+
+
 def test_another_run_is_not_resumed(tmp_path):
     train(tmp_path / "run")
     with pytest.raises(InvalidInput) as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo import registry
-from zoo.benchmarks import results
+from zoo.benchmarks import exports, results
 from zoo.errors import InvalidInput
 
 README = Path(__file__).parents[2] / "README.md"
@@ -65,7 +65,30 @@ def adding() -> str:
     return _table(("recipe", "test mean squared error", "parameters", "seconds"), body)
 
 
-TABLES = {"models": models, "latency": latency, "adding": adding}
+def quantized() -> str:
+    """Size and speed of each quantised file beside the float one, at 128 units; and what the HAR models lose."""
+    rows = [row for row in results.read("quantized") if row["units"] == "128"]
+    body = [
+        (row["layer"], row["file"], f"{int(row['bytes']) / 1024:.0f} KiB", f"{row['smaller']}×", f"{row['ratio']}×")
+        for row in rows
+    ]
+    lost: dict[str, float] = {}
+    for row in results.read("quantized_scores"):
+        kind = f"{row['backend']} {row['quantize']}"
+        lost[kind] = max(lost.get(kind, -100.0), float(row["points_lost"]))
+    worst = ", ".join(f"{kind} {points:.2f}" for kind, points in lost.items() if "float32" not in kind)
+    facts = f"Batch 1, {rows[0]['steps']} steps, one thread; {rows[0]['device']}; {rows[0]['versions']}."
+    losses = f"Accuracy points the four HAR models lose at most, on the whole test split: {worst}."
+    return f"{_table(('layer', 'file', 'size', 'smaller', 'faster'), body)}\n\n{facts}\n\n{losses}"
+
+
+TABLES = {
+    "latency": latency,
+    "exports": exports.table,
+    "quantized": quantized,
+    "models": models,
+    "adding": adding,
+}
 
 
 def fill(text: str) -> str:

@@ -4,10 +4,11 @@ Exit codes: 0 done, 1 a check failed, 2 wrong usage. `--json` prints the same fa
 """
 
 import sys
+from typing import Any, NoReturn
 
 import typer
 
-from zoo.cli import bench, evaluating, exporting, listing, predicting, publishing, quiet, training
+from zoo.cli import bench, evaluating, exporting, listing, predicting, publishing, training
 from zoo.errors import ZooError
 
 app = typer.Typer(
@@ -15,16 +16,9 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
+    rich_markup_mode="rich",
 )
-NEED_KERAS = ("train", "export", "check", "bench", "publish")
-
-
-@app.callback()
-def before_every_command(context: typer.Context) -> None:
-    if context.invoked_subcommand in NEED_KERAS:
-        quiet.import_tensorflow()
-
+UsageError: Any = typer.BadParameter.__base__  # of click, or of the copy of it that newer versions of typer hold
 
 app.command("list")(listing.list_models)
 app.command("show")(listing.show)
@@ -40,7 +34,17 @@ app.command("publish", hidden=True)(publishing.publish)
 def main() -> None:
     """The console script: an expected error is one line, never a traceback."""
     try:
-        app()
+        sys.exit(app(prog_name="zoo", standalone_mode=False))
     except ZooError as error:
-        print(f"zoo: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        _fail(str(error), error.exit_code)
+    except UsageError as error:
+        text = error.format_message()  # empty where typer has shown the help instead
+        _fail(text and f"{text.rstrip('.')}. Try `{error.ctx.command_path} --help`.", 2)
+    except OSError as error:  # a full disk, a folder that vanished
+        _fail(f"{error}.", 1)
+
+
+def _fail(text: str, code: int) -> NoReturn:
+    if text:
+        print(f"zoo: {text}", file=sys.stderr)
+    sys.exit(code)

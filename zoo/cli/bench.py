@@ -4,7 +4,10 @@ from typing import Annotated
 
 import typer
 
+from export.quiet import quiet
 from zoo.cli.output import AsJson, console, print_json, print_table
+from zoo.cli.quiet import import_tensorflow
+from zoo.errors import InvalidInput
 
 
 def bench(
@@ -14,9 +17,12 @@ def bench(
     as_json: AsJson = False,
 ) -> None:
     """Latency of a model on Keras, ONNX Runtime and LiteRT, taking turns in one process."""
+    sizes = _sizes(batch)
+    import_tensorflow()
     from zoo.benchmarks import latency
 
-    rows = latency.measure(name, [int(size) for size in batch.split(",")], rounds)
+    with quiet():  # LiteRT announces its delegates on standard error
+        rows = latency.measure(name, sizes, rounds)
     if as_json:
         print_json(rows)
         return
@@ -27,3 +33,10 @@ def bench(
     ]
     console.print(f"[bold]{name}[/]  {latency.conditions(rows)}", soft_wrap=True)
     print_table(columns, table, right=columns[1:])
+
+
+def _sizes(batch: str) -> list[int]:
+    try:
+        return [int(size) for size in batch.split(",")]
+    except ValueError as error:
+        raise InvalidInput(f"--batch {batch!r} must be whole numbers with commas between them, as in 1,32.") from error

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from export.backends import open_model
+from export.quiet import quiet
 from zoo import datasets, registry
-from zoo.cli import quiet
 from zoo.cli.output import AsJson, console, number, print_json
+from zoo.cli.quiet import import_tensorflow
 from zoo.evaluation import evaluate as score_of
 
 
@@ -21,7 +22,7 @@ def evaluate(
 ) -> None:
     """The score on the test split of the model's data set (from $ZOO_DATA, or downloaded)."""
     if backend != "onnx" or quantize:
-        quiet.import_tensorflow()
+        import_tensorflow()
     found = measure(name, backend, quantize)
     if as_json:
         print_json(found)
@@ -29,14 +30,16 @@ def evaluate(
     value = number(found["metric"], found["value"])
     console.print(
         f"{name}  {backend}{f' {quantize}' if quantize else ''}  {found['metric']} {value}  "
-        f"({found['split']} split of {found['dataset']}, {found['examples']} examples, {found['seconds']:.1f} s)"
+        f"({found['split']} split of {found['dataset']}, {found['examples']} examples, {found['seconds']:.1f} s)",
+        soft_wrap=True,
     )
 
 
 def measure(name: str, backend: str, quantize: str | None = None) -> dict[str, Any]:
     spec = registry.get(name)
+    with quiet():  # LiteRT announces its delegates on standard error
+        executor = open_model(name, backend, quantize)
     split = datasets.get(spec.dataset.name).load().test
-    executor = open_model(name, backend, quantize)
     started = time.perf_counter()
     value = score_of(executor, split, spec.score.metric, spec.signature.input_names[0], spec.signature.output_names[0])
     return {
@@ -67,5 +70,5 @@ def repeat_every_score() -> list[str]:
 
 
 if __name__ == "__main__":
-    quiet.import_tensorflow()
+    import_tensorflow()
     sys.exit(bool(repeat_every_score()))

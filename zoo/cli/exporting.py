@@ -7,6 +7,7 @@ import typer
 
 from export.quiet import quiet
 from zoo.cli.output import AsJson, console, print_json, print_lines, size
+from zoo.cli.quiet import import_tensorflow
 
 
 def export(
@@ -18,6 +19,7 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Writes the model in each format, runs what was written, and compares it with Keras."""
+    import_tensorflow()
     import export as engine
 
     formats = tuple(name.strip() for name in to.split(",") if name.strip())
@@ -37,6 +39,7 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Runs a file from anywhere against the Keras model it came from; exit code 1 if they differ."""
+    import_tensorflow()
     from export.check import check_file
 
     with quiet():

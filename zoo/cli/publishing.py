@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from zoo.cli.output import console, number
+from zoo.cli.quiet import import_tensorflow
 
 
 def publish(
@@ -13,6 +14,7 @@ def publish(
     runs: Annotated[Path, typer.Option(help="The folder that holds NAME/seed0, NAME/seed1, …")] = Path("runs"),
 ) -> None:
     """Ships the seed that is best on validation; scores every seed on the test split, once."""
+    import_tensorflow()
     from zoo.cli.card import publish
 
     spec, scores = publish(name, runs)

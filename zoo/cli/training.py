@@ -1,13 +1,19 @@
 """`zoo train`: run a recipe, with a progress bar, resumable after a kill."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from zoo import recipes
 from zoo.cli.output import AsJson, console, number, print_json, progress_console
+from zoo.cli.quiet import import_tensorflow
 from zoo.errors import InvalidInput
+from zoo.recipes import Recipe
+
+if TYPE_CHECKING:
+    from zoo.recipes.training import Trained
 
 
 def train(
@@ -19,17 +25,12 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Trains a model by its recipe and says what it reached on the validation split."""
-    from zoo import recipes
-    from zoo.recipes import training
-
     recipe = recipes.get(name)
     if epochs is not None and epochs < 1:
         raise InvalidInput(f"--epochs {epochs} trains nothing: give a number from 1 up.")
+    import_tensorflow()
     folder = out or Path("runs") / name / f"seed{seed}"
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=progress_console) as bar:
-        show = _Bar(bar, recipe.metric)
-        found = training.train(recipe, folder, seed=seed, epochs=epochs, resume=resume, report=show)
+    found = _with_bar(recipe, folder, seed=seed, epochs=epochs, resume=resume)
     best = found.progress.best + 1
     if as_json:
         print_json(
@@ -40,7 +41,7 @@ def train(
                 "best_epoch": best,
                 "metric": recipe.metric,
                 "validation": found.validation,
-                "path": str(folder / "model.weights.h5"),
+                "path": str(folder / WEIGHTS),
             }
         )
         return
@@ -48,7 +49,23 @@ def train(
     console.print(
         f"{name}: validation {recipe.metric} {value} at epoch {best} of {found.progress.epoch}", soft_wrap=True
     )
-    console.print(f"weights: {folder / 'model.weights.h5'}", soft_wrap=True, markup=False)
+    console.print(f"weights: {folder / WEIGHTS}", soft_wrap=True, markup=False)
+
+
+def _with_bar(recipe: Recipe, folder: Path, *, seed: int, epochs: int | None, resume: bool) -> "Trained":
+    """The bar is for a terminal; a file gets the lines of the epochs alone."""
+    from zoo.recipes import training
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    no_bar = not progress_console.is_interactive
+    with Progress(*columns, console=progress_console, transient=True, disable=no_bar) as bar:
+        show = _Bar(bar, recipe.metric)
+        try:
+            return training.train(recipe, folder, seed=seed, epochs=epochs, resume=resume, report=show)
+        except KeyboardInterrupt:
+            text = "Interrupted. With --resume the same command goes on after the last finished epoch."
+            bar.console.print(text, soft_wrap=True)
+            raise
 
 
 class _Bar:

@@ -1,5 +1,6 @@
 """The one training loop: seeded, checkpointed every epoch, resumable to the same weights, on every Keras backend."""
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from zoo import datasets, models
 from zoo.datasets import Dataset, Splits
 from zoo.errors import InvalidInput
 from zoo.evaluation import HIGHER_IS_BETTER, score
+from zoo.loading import WEIGHTS
 from zoo.recipes import checkpoint
 from zoo.recipes.checkpoint import Progress
 from zoo.recipes.recipe import Recipe
@@ -31,6 +33,7 @@ class Step:
 
 
 Report = Callable[[Step], None]
+CHECKPOINT, PARTIAL = "checkpoint.npz", "partial.weights.h5"
 
 
 @dataclass(frozen=True)
@@ -60,23 +63,46 @@ def train(
     `dataset` stands in for the recipe's own; it needs the same shapes.
 
     With `resume` it goes on where the checkpoint stands and ends with the weights of an unbroken run.
-    Raises InvalidInput if the folder holds another run, or a run and `resume` is not set.
+    Raises InvalidInput for a seed or a number of epochs that cannot be, for a folder that cannot be written to or holds
+    something else or another run, or a run and `resume` is not set.
     """
+    epochs = recipe.epochs if epochs is None else epochs
+    if epochs < 1:
+        raise InvalidInput(f"epochs={epochs} trains nothing: give a number from 1 up.")
+    if not 0 <= seed < 2**32:
+        raise InvalidInput(f"seed={seed} is no seed: give a whole number from 0 to {2**32 - 1}.")
+    _prepare(folder, resume)
     data = dataset or datasets.get(recipe.dataset)
-    run = _Run(recipe, folder, seed, recipe.epochs if epochs is None else epochs, data.load())
-    run.start(resume)
+    run = _Run(recipe, folder, seed, epochs, data.load())
+    run.resume()
     while run.progress.epoch < run.epochs:
         run.one_epoch(report)
     run.load(run.kept)
-    run.model.save_weights(folder / "model.weights.h5")
+    run.model.save_weights(folder / PARTIAL)
+    os.replace(folder / PARTIAL, folder / WEIGHTS)
     return Trained(run.model, run.progress)
+
+
+def _prepare(folder: Path, resume: bool) -> None:
+    """Makes the folder of a run, and refuses one that no run can be written to."""
+    if (folder / CHECKPOINT).exists():
+        if not resume:
+            raise InvalidInput(f"{folder} holds a run already: go on with --resume, or choose another --out.")
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        strange = sorted(path.name for path in folder.iterdir() if "partial" not in path.name)
+    except OSError as error:
+        raise InvalidInput(f"Cannot write to {folder}: {error.strerror}. Choose another --out.") from error
+    if not os.access(folder, os.W_OK):
+        raise InvalidInput(f"Cannot write to {folder}: Permission denied. Choose another --out.")
+    if strange:
+        raise InvalidInput(f"{folder} holds {strange[0]!r} and no run. Choose another --out, or empty the folder.")
 
 
 class _Run:
     def __init__(self, recipe: Recipe, folder: Path, seed: int, epochs: int, splits: Splits) -> None:
-        if epochs < 1:
-            raise InvalidInput(f"epochs={epochs} trains nothing: give a number from 1 up.")
-        self.recipe, self.path, self.seed, self.epochs = recipe, folder / "checkpoint.npz", seed, epochs
+        self.recipe, self.path, self.seed, self.epochs = recipe, folder / CHECKPOINT, seed, epochs
         self.progress = Progress({"recipe": recipe.name, "seed": seed, "epochs": epochs})
         keras.utils.set_random_seed(seed)
         self.splits = splits
@@ -92,12 +118,9 @@ class _Run:
         self.average = self.weights()
         self.kept = self.weights()
 
-    def start(self, resume: bool) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+    def resume(self) -> None:
         if not self.path.exists():
             return
-        if not resume:
-            raise InvalidInput(f"{self.path.parent} holds a run already: go on with --resume, or choose another --out.")
         found, groups = checkpoint.restore(self.path)
         if found.identity != self.progress.identity:
             raise InvalidInput(

@@ -1,0 +1,209 @@
+"""Our files against those of plain `model.export` over the `architectures`: do they run, are they right, how fast.
+
+Run `python -m zoo.benchmarks.exports` to write `results/exports.csv`. Every file is judged on the runtime people deploy,
+ONNX Runtime or LiteRT, with one thread, at batch 1, on sequences of which those of tokens are padded; files that run
+take turns. A plain file that does not run has no time to compare with.
+"""
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zoo.benchmarks import results, timing
+
+if TYPE_CHECKING:
+    import keras
+
+PACKAGES = ("tensorflow-cpu", "keras", "tf2onnx", "onnxruntime", "ai-edge-litert")
+UNITS, STEPS, ROUNDS = 64, 100, 100
+RIGHT = 1e-3  # a larger difference is a wrong answer, not rounding
+FORMATS = {"onnx": "ONNX", "tflite": "TFLite"}
+_SHOWN = {"LSTM", "GRU", "RNN", "Loop", "Scan", "If", "UNIDIRECTIONAL_SEQUENCE_LSTM", "WHILE"}
+_SHORT = {"UNIDIRECTIONAL_SEQUENCE_LSTM": "fused LSTM"}
+Arrays = dict[str, np.ndarray]
+Run = Callable[[], Sequence[np.ndarray]]
+
+
+def measure(name: str) -> list[dict[str, Any]]:
+    """Four rows: both formats, by us and by plain Keras. `ratio` is how many times faster than plain our median is."""
+    from zoo.benchmarks.architectures import build, example
+
+    model = build(name, UNITS)
+    inputs = example(model, 1, STEPS, padded=True)
+    want, rows = _keras(model, inputs), []
+    with tempfile.TemporaryDirectory() as folder:
+        for format in FORMATS:
+            pair, runs = {}, {}
+            for by, write in (("ours", _ours), ("plain", _plain)):
+                path = Path(folder) / f"{by}.{format}"
+                row, run = _judged(lambda path=path, write=write: write(model, path), path, inputs, want)
+                pair[by] = {"architecture": name, "format": format, "by": by, **row}
+                runs |= {} if run is None else {by: run}
+            _time(pair, runs)
+            rows += pair.values()
+    return rows
+
+
+def _judged(write: Callable[[], Any], path: Path, inputs: Arrays, want: Sequence[np.ndarray]) -> tuple[dict[str, Any], Run | None]:
+    """What became of one file, and how to run it if it runs."""
+    row = {"status": "", "operators": "", "bytes": "", "max_abs_diff": "", "p50_ms": "", "ratio": "", "bytes_ratio": ""}
+    try:
+        write()
+    except Exception as error:  # plain export fails in many ways; each is a result
+        return row | {"status": f"does not convert: {_line(error)}"}, None
+    row |= {"operators": _operators(path), "bytes": path.stat().st_size}
+    try:
+        run = _RUNTIMES[path.suffix](path, inputs)
+        got = run()
+    except Exception as error:
+        return row | {"status": f"does not run: {_line(error)}"}, None
+    difference = max(float(np.abs(mine - theirs).max()) for mine, theirs in zip(got, want, strict=True))
+    status = "right" if difference <= RIGHT else f"wrong by {difference:.2g}"
+    return row | {"status": status, "max_abs_diff": f"{difference:.1e}"}, run
+
+
+def _time(pair: Mapping[str, dict[str, Any]], runs: Mapping[str, Run]) -> None:
+    seconds = timing.interleaved(runs, ROUNDS)
+    for by, values in seconds.items():
+        pair[by]["p50_ms"] = round(1e3 * float(np.median(values)), 4)
+    ours, plain = pair["ours"], pair["plain"]
+    if len(seconds) == len(pair):
+        ours["ratio"] = round(plain["p50_ms"] / ours["p50_ms"], 2)
+    if ours["bytes"] and plain["bytes"]:
+        ours["bytes_ratio"] = round(ours["bytes"] / plain["bytes"], 2)
+
+
+def _keras(model: "keras.Model", inputs: Arrays) -> list[np.ndarray]:
+    import keras
+
+    tensors = keras.tree.map_structure(lambda tensor: inputs[tensor.name], model._inputs_struct)
+    for layer in model.layers:
+        if getattr(layer, "stateful", False):
+            layer.reset_state()
+    answers = keras.tree.flatten(model(tensors, training=False))
+    for layer in model.layers:
+        if getattr(layer, "stateful", False):
+            layer.reset_state()
+    return [keras.ops.convert_to_numpy(answer) for answer in answers]
+
+
+def _ours(model: "keras.Model", path: Path) -> None:
+    import export
+
+    (export.to_onnx if path.suffix == ".onnx" else export.to_tflite)(model, path, check=False)  # judged here
+
+
+def _plain(model: "keras.Model", path: Path) -> None:
+    from export.quiet import quiet
+
+    with quiet():
+        model.export(str(path), format="onnx" if path.suffix == ".onnx" else "litert", verbose=False)
+
+
+def _onnx(path: Path, inputs: Arrays) -> Run:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return lambda: session.run(None, inputs)
+
+
+def _litert(path: Path, inputs: Arrays) -> Run:
+    """The inputs stay in place, so that a run is the model alone."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_path=str(path), num_threads=1)
+    outputs = sorted(interpreter.get_output_details(), key=lambda item: int(item["name"].rpartition(":")[2]))
+    for item in interpreter.get_input_details():
+        name = item["name"].removeprefix("serving_default_").partition(":")[0]
+        interpreter.resize_tensor_input(item["index"], inputs[name].shape)
+        item["array"] = inputs[name]
+    interpreter.allocate_tensors()
+    for item in interpreter.get_input_details():
+        name = item["name"].removeprefix("serving_default_").partition(":")[0]
+        interpreter.set_tensor(item["index"], inputs[name])
+
+    def run() -> list[np.ndarray]:
+        interpreter.invoke()
+        return [interpreter.get_tensor(item["index"]) for item in outputs]
+
+    return run
+
+
+_RUNTIMES: Mapping[str, Callable[[Path, Arrays], Run]] = {".onnx": _onnx, ".tflite": _litert}
+
+
+def _operators(path: Path) -> str:
+    """`LSTM ×2, Loop`: what holds recurrences, and what stock LiteRT lacks (`Flex`)."""
+    if path.suffix == ".onnx":
+        import onnx
+
+        from export.onnx import operators
+
+        found = operators(onnx.load(path))
+    else:
+        from export import tflite_file
+
+        found = tflite_file.operators(path.read_bytes())
+    flex = sum(count for name, count in found.items() if name.startswith("Flex"))
+    shown = {_SHORT.get(name, name): count for name, count in found.items() if name in _SHOWN} | {"Flex": flex}
+    return ", ".join(name + (f" ×{count}" if count > 1 else "") for name, count in shown.items() if count)
+
+
+def _line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:120]
+
+
+def table() -> str:
+    """What becomes of the architectures and how much faster ours are; behind a fold, every one of them."""
+    rows = results.read("exports")
+    files = {(row["architecture"], row["format"], row["by"]): row for row in rows}
+    names = list(dict.fromkeys(row["architecture"] for row in rows))
+    lines = ["| | runs, and is right | has a `Loop` or Flex | times as fast as plain (median; least to most) |", "| --- " * 4 + "|"]
+    for format, title in FORMATS.items():
+        for by, who in (("plain", "plain `model.export`"), ("ours", "ours")):
+            lines.append(_summary(f"{title}, {who}", [files[name, format, by] for name in names]))
+    facts = (
+        f"{len(names)} architectures of {UNITS} units, {STEPS} steps, batch 1, one thread, medians of {ROUNDS} "
+        f"interleaved calls; {rows[0]['device']}; {rows[0]['versions']}."
+    )
+    fold = ["<details><summary>Every architecture</summary>", "", *_every(names, files), "", "</details>"]
+    return "\n".join([*lines, "", facts, "", *fold])
+
+
+def _summary(title: str, rows: Sequence[Mapping[str, str]]) -> str:
+    right = sum(row["status"] == "right" for row in rows)
+    foreign = sum("Loop" in row["operators"] or "Flex" in row["operators"] for row in rows)
+    ratios = [float(row["ratio"]) for row in rows if row["ratio"]]
+    speed = f"{np.median(ratios):.1f}; {min(ratios):.1f} to {max(ratios):.1f}" if ratios else ""
+    return f"| {title} | {right} of {len(rows)} | {foreign} | {speed} |"
+
+
+def _every(names: Sequence[str], files: Mapping[tuple[str, str, str], Mapping[str, str]]) -> list[str]:
+    lines = ["| architecture | plain ONNX | ours | faster | plain TFLite | ours |", "| --- " * 6 + "|"]
+    for name in names:
+        onnx, lite = ([files[name, format, by] for by in ("plain", "ours")] for format in FORMATS)
+        faster = f"{float(onnx[1]['ratio']):.1f}×" if onnx[1]["ratio"] else "–"
+        cells = [*map(_described, onnx), faster, *map(_described, lite)]
+        lines.append(f"| `{name}` | {' | '.join(cells)} |")
+    return lines
+
+
+def _described(row: Mapping[str, str]) -> str:
+    """The operators of a file that is right, else what is wrong with it."""
+    status = row["status"].partition(":")[0]
+    text = row["operators"] or "plain operators"
+    return text if status == "right" else f"{status}{f': {text}' if row['operators'] else ''}"
+
+
+if __name__ == "__main__":
+    from zoo.benchmarks.architectures import ARCHITECTURES
+
+    facts = results.conditions(PACKAGES)
+    found = [row | {"rounds": ROUNDS} | facts for name in ARCHITECTURES for row in measure(name)]
+    print(results.write("exports", found))

@@ -1,0 +1,201 @@
+"""Quantised files against float ones: speed and size of one recurrent layer, and scores of the pretrained models.
+
+Run `python -m zoo.benchmarks.quantized` to write `results/quantized.csv` and `results/quantized_scores.csv`. The first
+also holds what was tried for the GRU and does not ship, because it is slower.
+"""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from export import to_onnx, to_tflite
+from export.backends import open_model
+from export.runtime import load
+from zoo import datasets, registry
+from zoo.benchmarks import results, timing
+from zoo.errors import Unsupported
+from zoo.evaluation import evaluate
+
+PACKAGES = ("tensorflow-cpu", "keras", "onnxruntime", "ai-edge-litert")
+STEPS, FEATURES = 100, 64
+KINDS = {"onnx": ("float16", "dynamic"), "tflite": ("float16", "dynamic", "int8")}
+FLOAT = "float32"
+
+
+def speed(kind: str, units: int, rounds: int) -> list[dict[str, Any]]:
+    """One row a file, batch 1: `ratio` is how many times faster, `smaller` how many times smaller than the float32 file
+    of its runtime; `difference` is the largest from Keras."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((STEPS, FEATURES), name="x"), getattr(keras.layers, kind)(units)])
+    x = np.random.default_rng(0).standard_normal((1, STEPS, FEATURES)).astype("float32")
+    expected = keras.ops.convert_to_numpy(model(x))
+    with tempfile.TemporaryDirectory() as name:
+        files = _files(model, x, Path(name))
+        calls = {what: _call(path, x) for what, path in files.items()}
+        seconds: dict[str, np.ndarray] = {}
+        for runtime in KINDS:  # apart, as each candidate finds in the cache what the one before it left there
+            seconds |= timing.interleaved({what: calls[what] for what in calls if what.startswith(runtime)}, rounds)
+        sizes = {what: path.stat().st_size for what, path in files.items()}
+    medians = {what: float(np.median(values)) for what, values in seconds.items()}
+    rows = []
+    for what in files:
+        reference = f"{what.split()[0]} {FLOAT}"
+        rows.append(
+            {
+                "layer": kind,
+                "units": units,
+                "file": what,
+                "bytes": sizes[what],
+                "smaller": round(sizes[reference] / sizes[what], 2),
+                "p50_ms": round(1e3 * medians[what], 4),
+                "ratio": round(medians[reference] / medians[what], 2),
+                "difference": f"{np.abs(calls[what]() - expected).max():.1e}",
+                "steps": STEPS,
+                "features": FEATURES,
+                "rounds": rounds,
+            }
+        )
+    return rows
+
+
+def scores(name: str) -> list[dict[str, Any]]:
+    """One row a backend and kind of quantisation that exists: the score on the test split, and points lost."""
+    spec = registry.get(name)
+    test = datasets.get(spec.dataset.name).load().test
+    rows = []
+    for backend, kinds in KINDS.items():
+        for quantize in (None, *kinds):
+            try:
+                executor = open_model(name, backend, quantize)
+            except Unsupported:
+                continue
+            names = spec.signature.input_names[0], spec.signature.output_names[0]
+            value = evaluate(executor, test, spec.score.metric, *names)
+            row = {"model": name, "backend": backend, "quantize": quantize or FLOAT, spec.score.metric: round(value, 4)}
+            rows.append(row | {"points_lost": round(100 * (spec.score.value - value), 2), "examples": len(test)})
+    return rows
+
+
+def _files(model: keras.Model, x: np.ndarray, folder: Path) -> dict[str, Path]:
+    """Every file that ships, then what was tried: their names begin with the runtime."""
+    random = np.random.default_rng(1)
+    calibration = [{"x": random.standard_normal(x.shape).astype("float32")} for _ in range(20)]
+    files = {f"onnx {FLOAT}": to_onnx(model, folder / "onnx.onnx").path}
+    for quantize in KINDS["onnx"]:
+        files[f"onnx {quantize}"] = to_onnx(model, folder / f"{quantize}.onnx", quantize=quantize).path
+    files[f"tflite {FLOAT}"] = to_tflite(model, folder / "tflite.tflite").path
+    for quantize in KINDS["tflite"]:
+        given = calibration if quantize == "int8" else None
+        try:
+            artifact = to_tflite(model, folder / f"{quantize}.tflite", quantize=quantize, calibration=given)
+        except Unsupported:
+            continue
+        files[f"tflite {quantize}"] = artifact.path
+    proto = onnx.load(files[f"onnx {FLOAT}"])
+    if any(node.op_type == "GRU" for node in proto.graph.node):
+        for what, tried in (("Scan of DynamicQuantizeMatMul", _scan(proto)), ("DequantizeLinear", _dequantized(proto))):
+            files[f"onnx {what}, not shipped"] = folder / f"{what}.onnx"
+            onnx.save(tried, files[f"onnx {what}, not shipped"])
+    return files
+
+
+def _call(path: Path, x: np.ndarray) -> Any:
+    executor = load(path)
+    inputs, output = {executor.signature.input_names[0]: x}, executor.signature.output_names[0]
+    return lambda: executor.run_checked(inputs)[output]
+
+
+def _weights(model: onnx.ModelProto) -> tuple[onnx.NodeProto, list[np.ndarray]]:
+    """The GRU node, and its W [3 H, D], R [3 H, H] and B [6 H], gates z, r, n."""
+    node = next(node for node in model.graph.node if node.op_type == "GRU")
+    arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    return node, [arrays[name][0] for name in node.input[1:4]]
+
+
+def _int8(weight: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
+    scale = (np.abs(weight).max(axis=axis, keepdims=True) / 127).astype("float32")
+    return np.rint(weight / scale).astype("int8"), scale.ravel()
+
+
+def _scan(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The float GRU file with integer products: one with all inputs, then one a step in the body of a `Scan`."""
+    _, (kernel, recurrent, bias) = _weights(model)
+    units = recurrent.shape[1]
+    (w, w_scale), (r, r_scale) = _int8(kernel.T, 0), _int8(recurrent.T, 0)
+    constants: Mapping[str, np.ndarray] = {
+        "W": w, "W_scale": w_scale, "R": r, "R_scale": r_scale, "b": bias[: 3 * units], "c": bias[3 * units :],
+        "parts": np.array([2 * units, units]), "zero": np.zeros((1, units), "float32"),
+    }  # fmt: skip
+    x, y = model.graph.input[0], model.graph.output[0]
+    nodes = [
+        helper.make_node("Transpose", [x.name], ["by_time"], perm=[1, 0, 2]),
+        helper.make_node("DynamicQuantizeMatMul", ["by_time", "W", "W_scale", "", "b"], ["p"], domain="com.microsoft"),
+        helper.make_node("Scan", ["zero", "p"], [y.name], body=_body(units), num_scan_inputs=1),
+    ]
+    tensors = [numpy_helper.from_array(np.ascontiguousarray(value), name) for name, value in constants.items()]
+    graph = helper.make_graph(nodes, "gru", [x], [y], tensors)
+    return helper.make_model(graph, opset_imports=_opsets(), ir_version=model.ir_version)
+
+
+def _body(units: int) -> onnx.GraphProto:
+    """h, x W + b -> the next h."""
+    steps = (
+        ("DynamicQuantizeMatMul", ["h", "R", "R_scale", "", "c"], ["q"]),
+        ("Split", ["q", "parts"], ["q_zr", "q_n"]),
+        ("Split", ["p_t", "parts"], ["p_zr", "p_n"]),
+        ("Add", ["p_zr", "q_zr"], ["sum_zr"]),
+        ("Sigmoid", ["sum_zr"], ["zr"]),
+        ("Split", ["zr"], ["z", "r"]),
+        ("Mul", ["r", "q_n"], ["reset"]),
+        ("Add", ["p_n", "reset"], ["sum_n"]),
+        ("Tanh", ["sum_n"], ["n"]),
+        ("Sub", ["h", "n"], ["difference"]),
+        ("Mul", ["z", "difference"], ["kept"]),
+        ("Add", ["n", "kept"], ["h_next"]),
+    )
+    options: dict[str, dict[str, Any]] = {"DynamicQuantizeMatMul": {"domain": "com.microsoft"}, "Split": {"axis": 1}}
+    nodes = [helper.make_node(kind, reads, makes, **options.get(kind, {})) for kind, reads, makes in steps]
+    h, p, out = (
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, size])
+        for name, size in (("h", units), ("p_t", 3 * units), ("h_next", units))
+    )
+    return helper.make_graph(nodes, "step", [h, p], [out])
+
+
+def _dequantized(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The float GRU file with int8 weights behind `DequantizeLinear`."""
+    changed = onnx.ModelProto()
+    changed.CopyFrom(model)
+    node, arrays = _weights(changed)
+    nodes = []
+    for name, array in zip(node.input[1:3], arrays, strict=False):
+        tensor = next(tensor for tensor in changed.graph.initializer if tensor.name == name)
+        values, scale = _int8(array, 1)
+        tensor.CopyFrom(numpy_helper.from_array(values, f"{name}_int8"))
+        axis = numpy_helper.from_array(np.array([0]), f"{name}_axis")
+        changed.graph.initializer.extend([numpy_helper.from_array(scale, f"{name}_scale"), axis])
+        nodes += [
+            helper.make_node("DequantizeLinear", [f"{name}_int8", f"{name}_scale"], [f"{name}_real"], axis=0),
+            helper.make_node("Unsqueeze", [f"{name}_real", f"{name}_axis"], [name]),
+        ]
+    nodes += [onnx.NodeProto.FromString(item.SerializeToString()) for item in changed.graph.node]
+    del changed.graph.node[:]
+    changed.graph.node.extend(nodes)
+    return changed
+
+
+def _opsets() -> list[onnx.OperatorSetIdProto]:
+    return [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
+
+
+if __name__ == "__main__":
+    facts = results.conditions(PACKAGES)
+    measured = [row | facts for kind in ("LSTM", "GRU") for units in (64, 128, 256) for row in speed(kind, units, 200)]
+    print(results.write("quantized", measured))
+    print(results.write("quantized_scores", [row | facts for name in registry.names("*.har") for row in scores(name)]))
