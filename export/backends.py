@@ -4,7 +4,7 @@ from pathlib import Path
 
 from export.runtime.executor import Executor
 from zoo import registry
-from zoo.errors import unknown_name
+from zoo.errors import InvalidInput, unknown_name
 
 BACKENDS = ("onnx", "keras", "tflite", "saved_model")
 
@@ -13,12 +13,16 @@ def open_model(name: str, backend: str = "onnx", quantize: str | None = None) ->
     """The executor of model `name`. "onnx" runs the file in the model's folder and needs neither TensorFlow nor Keras;
     "tflite", "saved_model" and quantised files are exported on first use and kept in the cache.
 
-    Raises UnknownName for a model or backend that does not exist.
+    Raises UnknownName for a model or backend that does not exist, InvalidInput for quantised Keras.
     """
     if backend not in BACKENDS:
         raise unknown_name("backend", backend, BACKENDS, f"The backends are {', '.join(BACKENDS)}.")
     registry.get(name)
     if backend == "keras":
+        if quantize is not None:
+            raise InvalidInput(
+                f"The keras backend runs float32 only, not {quantize!r}: quantised files run on onnx or tflite."
+            )
         return _keras(name)
     if backend == "onnx" and quantize is None:
         from export.runtime import load

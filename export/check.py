@@ -93,11 +93,13 @@ def check_file(path: str | os.PathLike[str], against: Any = None) -> Report:
     """
     from export.executors import KerasExecutor, domains, open_artifact
     from export.subject import resolve
+    from zoo import registry
 
     file = Path(path)
     executor = open_artifact(file)
     metadata = executor.metadata
-    against = metadata.name if against is None and metadata else against
+    if against is None and metadata and metadata.name in registry.all_names():
+        against = metadata.name
     if against is None:
         raise InvalidInput(
             f"{file} does not say which model it was made from. Name it: zoo check {file} --against model.keras"

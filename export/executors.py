@@ -60,7 +60,7 @@ class KerasExecutor(Executor):
 
 
 def _step_by_step(_: Tracer, layer: Any) -> Replacements:
-    """`TimeDistributed` as one loop over the steps; Keras writes every step out, which takes minutes to trace at 400."""
+    """`TimeDistributed` as one loop over the steps; Keras writes them out one by one, 400 of which take minutes."""
 
     def call(inputs: Any, training: bool = False, mask: Any = None) -> Any:
         takes_mask = mask is not None and layer.layer._call_has_mask_arg

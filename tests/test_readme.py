@@ -12,8 +12,9 @@ from zoo.benchmarks import readme
 from zoo.errors import InvalidInput
 
 TEXT = readme.README.read_text("utf-8")
-BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
-COMMANDS = sorted(set(re.findall(r"\bzoo ([a-z]+) ", "\n".join(re.findall(r"```\n(.*?)```", TEXT, re.DOTALL)))))
+FENCED = re.findall(r"^```(\w*)\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
+BLOCKS = [text for language, text in FENCED if language == "python"]
+COMMANDS = sorted({name for language, text in FENCED if not language for name in re.findall(r"\bzoo ([a-z]+) ", text)})
 
 
 @pytest.mark.parametrize("code", BLOCKS, ids=range(len(BLOCKS)))
@@ -24,12 +25,19 @@ def test_the_python_of_the_readme_runs(code, tmp_path):
 
 def test_every_command_of_the_readme_exists():
     known = typer.main.get_command(cli.app).commands
-    assert COMMANDS
+    assert len(COMMANDS) >= 8
     assert set(COMMANDS) <= set(known)
 
 
 def test_the_tables_are_those_of_the_cards_and_the_results():
     assert readme.fill(TEXT) == TEXT, "run `make readme`"
+
+
+def test_an_empty_table_is_filled_and_a_full_one_replaced(monkeypatch):
+    monkeypatch.setattr(readme, "TABLES", {"models": lambda: "| new |"})
+    expected = "a\n<!-- models -->\n| new |\n<!-- /models -->\nb"
+    assert readme.fill("a\n<!-- models -->\n<!-- /models -->\nb") == expected
+    assert readme.fill("a\n<!-- models -->\n| old |\n| old |\n<!-- /models -->\nb") == expected
 
 
 def test_a_readme_without_its_markers_is_refused():

@@ -46,11 +46,11 @@ def main() -> None:
 
 
 def made_up_recording() -> np.ndarray:
-    """[500, 9] at 50 Hz: gravity along the phone's x axis, then across it; a little tremor."""
+    """[500, 9] at 50 Hz: gravity along the phone's x axis, after 256 steps (two windows) across it; a little tremor."""
     rng = np.random.default_rng(0)
     recording = rng.normal(0, 0.004, (500, 9)).astype("float32")
-    recording[:250, 6:] += (0.98, -0.2, -0.1)
-    recording[250:, 6:] += (-0.15, 0.6, 0.75)
+    recording[:256, 6:] += (0.98, -0.2, -0.1)
+    recording[256:, 6:] += (-0.15, 0.6, 0.75)
     return recording
 
 

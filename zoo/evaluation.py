@@ -46,10 +46,12 @@ def outputs_of(executor: Executor, x: np.ndarray, input_name: str, output_name: 
 
 
 def score(metric: str, y: np.ndarray, output: np.ndarray) -> float:
+    """The metric of that name. Raises UnknownName with the metrics there are."""
     if metric not in METRICS:
         raise unknown_name("metric", metric, METRICS, f"The metrics are {', '.join(METRICS)}.")
     return METRICS[metric](y, output)
 
 
 def evaluate(executor: Executor, split: Split, metric: str, input_name: str, output_name: str) -> float:
+    """The metric of the executor's answers to the whole split."""
     return score(metric, split.y, outputs_of(executor, split.x, input_name, output_name))

@@ -20,14 +20,15 @@ def names(pattern: str = "*") -> list[str]:
     >>> "gru.har" in names("*.har")
     True
     """
-    known = _known()
+    known = all_names()
     found = fnmatch.filter(known, pattern)
     if not found:
         raise UnknownName(f"No model matches {pattern!r}. Run `zoo list` to see all {len(known)} names.")
     return found
 
 
-def _known() -> list[str]:
+def all_names() -> list[str]:
+    """Every name, sorted; empty where no model is installed."""
     return sorted(path.parent.name for path in ROOT.glob("*/card.json"))
 
 
@@ -35,7 +36,7 @@ def folder(name: str) -> Path:
     """The folder of a model. Raises UnknownName with the nearest name."""
     path = ROOT / name
     if Path(name).name != name or not (path / "card.json").is_file():
-        known = _known()
+        known = all_names()
         raise unknown_name("model", name, known, f"Run `zoo list` to see all {len(known)} names.")
     return path
 

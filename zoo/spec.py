@@ -153,6 +153,7 @@ class ModelSpec:
 
 
 def to_json(value: Any) -> str:
+    """The text of a dataclass of this file, or of one built from them, one field a line."""
     return json.dumps(dataclasses.asdict(value), indent=1, ensure_ascii=False) + "\n"
 
 

@@ -1,5 +1,6 @@
 """A Keras model as a flat function of named tensors, whatever its class: what every exporter traces."""
 
+import inspect
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -63,10 +64,14 @@ def _inputs(model: keras.Model) -> tuple[Any, tuple[TensorSpec, ...]]:
             f"Model {model.name!r} ({type(model).__name__}) has no input shape yet. "
             "Call it once on an example batch, or build it as keras.Model(inputs, outputs), then export."
         )
-    if len(arguments := shape.get("shapes_dict") or ()) > 1:
-        names = ", ".join(name.removesuffix("_shape") for name in arguments)
+    arguments = inspect.signature(model.call).parameters.values()
+    required = [
+        item.name for item in arguments if item.default is item.empty and item.kind == item.POSITIONAL_OR_KEYWORD
+    ]
+    if len(required) > 1:
         raise Unsupported(
-            f"Model {model.name!r} ({type(model).__name__}) takes its inputs as separate arguments: call({names}). "
+            f"Model {model.name!r} ({type(model).__name__}) takes its inputs as separate arguments: "
+            f"call({', '.join(required)}). "
             "Take them as one list or dictionary, or build it as keras.Model(inputs, outputs), then export."
         )
     built: list[keras.KerasTensor] = []

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
-from tests.conformance.features import FEATURES_BY_ROW
+from tests.conformance.features import RECURRENCES
 from tests.conformance.matrix import coverage
+from tests.conformance.surroundings import SURROUNDINGS
 
+FEATURES_BY_ROW = RECURRENCES | SURROUNDINGS
 PATH = Path(__file__).parents[2] / "COVERAGE.md"
 
 

@@ -99,7 +99,8 @@ matrix: `tests/conformance/test_matrix.py` exports every cell, runs the file bes
 twice in a row, compares its operators with those that stand here and the whole text of every refusal, and fails if this
 page differs from the matrix.
 
-- **native**: the format's own recurrent operator, as many as are named; masks as sequence lengths, exact for any pattern.
+- **native**: the format's own recurrent operator, as many as are named. Masks become sequence lengths, exact for any
+  pattern.
 - **built-in**: other operators that every runtime of the format has. In TFLite a `WHILE`, or, for at most 20 steps of a
   fixed length, the steps written out; never an operator of the Select TF library. A SavedModel holds TensorFlow's own
   operators, and runs without Keras and without a GPU.
@@ -109,7 +110,9 @@ page differs from the matrix.
 
 
 def coverage(rows: Mapping[str, tuple[Feature, ...]]) -> str:
-    return "\n".join([_HEAD, *_counts(rows), *(line for row, features in rows.items() for line in _table(row, features))])
+    return "\n".join(
+        [_HEAD, *_counts(rows), *(line for row, features in rows.items() for line in _table(row, features))]
+    )
 
 
 def _counts(rows: Mapping[str, tuple[Feature, ...]]) -> Iterator[str]:
@@ -121,7 +124,11 @@ def _counts(rows: Mapping[str, tuple[Feature, ...]]) -> Iterator[str]:
 
 
 def _table(row: str, features: tuple[Feature, ...]) -> Iterator[str]:
-    yield from (f"\n## {row[0].upper()}{row[1:]}\n", "| feature | ONNX | TFLite | SavedModel |", "| --- | --- | --- | --- |")
+    yield from (
+        f"\n## {row[0].upper()}{row[1:]}\n",
+        "| feature | ONNX | TFLite | SavedModel |",
+        "| --- | --- | --- | --- |",
+    )
     for feature in features:
         texts = list(map(str, feature.cells()))
         yield f"| {feature.name} | {' | '.join(texts[:1] + ['the same'] * 2 if _alike(feature) else texts)} |"
@@ -129,4 +136,4 @@ def _table(row: str, features: tuple[Feature, ...]) -> Iterator[str]:
 
 def _alike(feature: Feature) -> bool:
     """Whether one refusal says it for all formats."""
-    return isinstance(feature.onnx, Refused) and len(set(feature.cells())) == 1
+    return isinstance(feature.onnx, Refused) and feature.onnx == feature.tflite == feature.saved_model

@@ -43,6 +43,37 @@ def joined(*branches):
     return graph(lambda x: layers.Concatenate()([branch(x) for branch in branches]))
 
 
+def around(*behind, **arguments):
+    """An LSTM that hands its sequence to other layers."""
+    return chain(layers.LSTM(H, return_sequences=True), *behind, **arguments)
+
+
+def attending(layer):
+    def build(x, y):
+        x, y = layers.LSTM(H, return_sequences=True)(x), layers.GRU(H, return_sequences=True)(y)
+        return layer(y, x) if isinstance(layer, layers.MultiHeadAttention) else layer([y, x])
+
+    return graph(build, sequence(), sequence(name="y"))
+
+
+def attending_to_itself():
+    """Attention under the mask of padded tokens, which reaches every layer by itself."""
+    words = keras.Input((None,), dtype="int32", name="words")
+
+    def build(words):
+        x = layers.LSTM(H, return_sequences=True)(layers.Embedding(9, FEATURES, mask_zero=True)(words))
+        return layers.GlobalAveragePooling1D()(layers.Attention()([x, x]))
+
+    return graph(build, words)
+
+
+def with_ops(x):
+    """`keras.ops` before and after a GRU."""
+    h = layers.GRU(H, return_sequences=True)(ops.concatenate([x, ops.tanh(x)], axis=-1))
+    weights = ops.softmax(ops.sum(h, axis=-1, keepdims=True), axis=1)
+    return ops.where(h[:, -1] > 0, ops.mean(weights * h, axis=1), ops.max(h, axis=1))
+
+
 def encoder_decoder(kind):
     def build(x, y):
         _, *states = kind(H, return_state=True)(x)

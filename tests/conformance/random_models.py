@@ -32,7 +32,7 @@ GATES = ("sigmoid", "hard_sigmoid", "tanh")
 
 @dataclass(frozen=True)
 class Recurrent:
-    """`cells` more of the same kind make it an `RNN` of cells; `handover` gives it the states of one on the same x."""
+    """With `cells` it is an `RNN` of as many; `handover` gives it the states of one on the same x."""
 
     kind: str
     units: int
@@ -49,7 +49,8 @@ class Recurrent:
             own = {"go_backwards", "zero_output_for_mask", "return_sequences", "return_state"}
             outer = {name: value for name, value in arguments.items() if name in own}
             inner = {name: value for name, value in arguments.items() if name not in own}
-            side = layers.RNN([CELLS[self.kind](self.units, **inner) for _ in range(self.cells)], **outer)
+            cells = [CELLS[self.kind](self.units, **inner) for _ in range(self.cells)]
+            side = layers.RNN(cells if len(cells) > 1 else cells[0], **outer)
         return side if self.merge is None else layers.Bidirectional(side, merge_mode=self.merge)
 
     def apply(self, x: Any, **more: Any) -> Any:

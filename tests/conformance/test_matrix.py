@@ -1,4 +1,4 @@
-"""Every cell of the conformance matrix: the file is right and holds what the matrix says, or the error is the one there."""
+"""Every cell of the conformance matrix: a right file that holds what the matrix says, or the error that is there"""
 
 import re
 from dataclasses import dataclass
@@ -8,15 +8,14 @@ import numpy as np
 import pytest
 
 import export
-from export import probes
 from export.executors import open_artifact
 from export.lowering import source as sources
 from export.lowering.trace import flat_layers
 from tests.conformance import coverage
-from tests.conformance.features import FEATURES_BY_ROW
 from tests.conformance.matrix import FORMATS, RECURRENT, Refused
 from zoo.errors import ZooError
 
+FEATURES_BY_ROW = coverage.FEATURES_BY_ROW
 CASES = {f"{row}: {feature.name}": feature for row, features in FEATURES_BY_ROW.items() for feature in features}
 MASKED = {f"masks: {feature.name}" for feature in FEATURES_BY_ROW["masks"]}
 WRITE = {
@@ -25,6 +24,7 @@ WRITE = {
     "saved_model": (export.to_saved_model, "saved_model"),
 }
 STEPS, TOKENS = 7, 9
+pytestmark = pytest.mark.usefixtures("small_probes")
 LENGTHS = (STEPS, 4, 1)
 PATTERNS = {
     "unpadded": np.ones((3, STEPS), bool),
@@ -40,16 +40,6 @@ class Subject:
     name: str
     model: object
     answers: dict
-
-
-@pytest.fixture(scope="module", autouse=True)
-def small_probes():
-    """The engine's own check on few and small inputs: here every file is held against Keras once more."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(probes, "SIZES", ((1, 1), (2, STEPS)))
-        patch.setattr(probes, "KIND_SIZES", {"held values": (1, 60)})
-        patch.setattr(probes, "KIND_SIZE", (2, STEPS))
-        yield
 
 
 @pytest.fixture(scope="module", params=CASES)

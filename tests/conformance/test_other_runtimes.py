@@ -1,4 +1,4 @@
-"""Our ONNX files elsewhere: the reference evaluator and OpenVINO agree, the checker passes, two exports are one file."""
+"""Our ONNX files elsewhere: the reference evaluator and OpenVINO agree, the checker passes, exports repeat."""
 
 import os
 import subprocess
@@ -41,34 +41,60 @@ def test_the_checker_finds_nothing(file):
 def test_the_reference_evaluator_agrees(file):
     path, inputs, answers = file
     evaluator = ReferenceEvaluator(str(path))
-    for arrays, want in zip(inputs, answers, strict=True):
+    for arrays, want in list(zip(inputs, answers, strict=True))[: 1 if lengths(path) else 2]:
         for got, name in zip(evaluator.run(None, arrays), evaluator.output_names, strict=True):
             np.testing.assert_allclose(got, want[name], rtol=0, atol=1e-5)
 
 
-def test_openvino_agrees(file):
+def lengths(path):
+    """Whether a node has `sequence_lens`, which the reference evaluator takes and does not read."""
+    return any(node.op_type in ("LSTM", "GRU", "RNN") and node.input[4:5] > [""] for node in onnx.load(path).graph.node)
+
+
+def in_openvino(path, arrays, static):
+    """{output name: array}; `static` gives every input the shape of its array before compilation."""
     openvino = pytest.importorskip("openvino", reason="OpenVINO is not installed: pip install openvino")
+    model = openvino.Core().read_model(str(path))
+    if static:
+        model.reshape({name: array.shape for name, array in arrays.items()})
+    compiled = openvino.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    return {next(iter(output.names)): value for output, value in compiled(arrays).items()}
+
+
+def test_openvino_agrees(file):
     path, inputs, answers = file
-    model = openvino.Core().compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    for arrays, want in zip(inputs, answers, strict=True):
-        got = {next(iter(output.names)): value for output, value in model(arrays).items()}
+    for arrays, want, padded in zip(inputs, answers, (False, True), strict=True):
+        got = in_openvino(path, arrays, static=padded and lengths(path))
         for name, value in want.items():
             np.testing.assert_allclose(got[name], value, rtol=0, atol=1e-5)
 
 
+def test_openvino_still_forgets_sequence_lens_where_sizes_are_free(tmp_path):
+    """The reason why padded input is compared at fixed sizes only: once this fails, compare it at free sizes, too."""
+    model = build("sentiment_bilstm", UNITS)
+    export.to_onnx(model, tmp_path / "model.onnx", check=False)
+    arrays = example(model, 2, 6, padded=True)
+    want = runtime.load(tmp_path / "model.onnx").run(arrays)
+    got = in_openvino(tmp_path / "model.onnx", arrays, static=False)
+    assert max(np.abs(got[name] - value).max() for name, value in want.items()) > 1e-4
+
+
 SCRIPT = """
 import sys, export
-from zoo.benchmarks.architectures import build
 for name in sys.argv[2:]:
-    export.to_onnx(build(name, 4), f"{sys.argv[1]}/{name}.onnx", check=False)
+    export.to_onnx(f"{sys.argv[1]}/{name}.keras", f"{sys.argv[1]}/{name}.onnx", check=False)
 """
 
 
 def test_another_process_writes_the_same_bytes(tmp_path):
-    names = ("sentiment_bilstm", "translator_attention", "video_conv_lstm")
+    names = ("sentiment_bilstm", "video_conv_lstm")
+    for name in names:
+        build(name, UNITS).save(tmp_path / f"{name}.keras")
     environment = os.environ | {"PYTHONHASHSEED": "7", "PYTHONPATH": str(ROOT)}
     subprocess.run([sys.executable, "-c", SCRIPT, str(tmp_path), *names], env=environment, check=True, cwd=tmp_path)
     for name in names:
-        model = build(name, UNITS)
-        written = [export.to_onnx(model, tmp_path / f"{name}_{n}.onnx", check=False).path.read_bytes() for n in (1, 2)]
-        assert written == [(tmp_path / f"{name}.onnx").read_bytes()] * 2
+        folders = [tmp_path / str(number) for number in range(2)]
+        paths = [
+            export.to_onnx(tmp_path / f"{name}.keras", folder / f"{name}.onnx", check=False).path for folder in folders
+        ]
+        assert [path.read_bytes() for path in paths] == [(tmp_path / f"{name}.onnx").read_bytes()] * 2

@@ -8,6 +8,7 @@ import pytest
 from keras import layers
 
 from export import check as checks
+from export import to_onnx
 from export.check import Checked, Report, check, check_file, check_stream
 from export.executors import KerasExecutor, domains
 from export.lowering import source
@@ -342,3 +343,13 @@ def test_a_foreign_file_needs_a_model_to_be_held_against(tmp_path):
 )
 def test_numbers_in_messages_are_short(value, text):
     assert checks._short(float(value)) == text
+
+
+def test_a_file_of_ours_that_is_no_zoo_model_has_to_be_told_its_model(tmp_path):
+    model = keras.Sequential([keras.Input((None, 2)), layers.GRU(3)], name="mine")
+    path = to_onnx(model, tmp_path / "mine.onnx").path
+    with pytest.raises(InvalidInput) as error:
+        check_file(path)
+    assert str(error.value) == (
+        f"{path} does not say which model it was made from. Name it: zoo check {path} --against model.keras"
+    )

@@ -149,9 +149,10 @@ def test_weights_are_never_half_written(tmp_path, monkeypatch):
         path.write_bytes(b"half")
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("keras.Model.save_weights", killed)
+    monkeypatch.setattr("keras.Model.save_weights", killed)
+    with pytest.raises(KeyboardInterrupt):
         train(tmp_path / "run")
+    monkeypatch.undo()
     assert not (tmp_path / "run" / "model.weights.h5").exists()
     train(tmp_path / "run", resume=True)
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["checkpoint.npz", "model.weights.h5"]
@@ -161,7 +162,7 @@ def test_another_run_is_not_resumed(tmp_path):
     train(tmp_path / "run")
     with pytest.raises(InvalidInput) as error:
         train(tmp_path / "run", seed=1, resume=True)
-    identity = {"recipe": "lstm.adding", "seed": 0, "epochs": 2}
+    identity = {"recipe": "lstm.adding", "config": RECIPE.config, "seed": 0, "epochs": 2}
     assert str(error.value) == (
         f"{tmp_path / 'run' / 'checkpoint.npz'} is a run of {identity}, not of { ({**identity, 'seed': 1}) }: "
         "choose another --out."

@@ -17,6 +17,7 @@ NAMES = ("lstm.adding", "simple_rnn.adding")
 
 
 def measure(folder: Path, name: str, seed: int = 0) -> dict[str, Any]:
+    """Trains recipe `name` under `folder`; one row with its error on the test split."""
     recipe = recipes.get(name)
     trained = training.train(recipe, folder / name, seed=seed)
     test = datasets.get(recipe.dataset).load().test

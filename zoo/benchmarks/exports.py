@@ -1,10 +1,11 @@
 """Our files against those of plain `model.export` over the `architectures`: do they run, are they right, how fast.
 
-Run `python -m zoo.benchmarks.exports` to write `results/exports.csv`. Every file is judged on the runtime people deploy,
-ONNX Runtime or LiteRT, with one thread, at batch 1, on sequences of which those of tokens are padded; files that run
-take turns. A plain file that does not run has no time to compare with.
+Run `python -m zoo.benchmarks.exports` to write `results/exports.csv`. Every file is judged on the runtime people
+deploy, ONNX Runtime or LiteRT, with one thread, at batch 1, on sequences of which those of tokens are padded. Files
+that run take turns. A plain file that does not run has no time to compare with.
 """
 
+import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -22,9 +23,11 @@ UNITS, STEPS, ROUNDS = 64, 100, 100
 RIGHT = 1e-3  # a larger difference is a wrong answer, not rounding
 FORMATS = {"onnx": "ONNX", "tflite": "TFLite"}
 _SHOWN = {"LSTM", "GRU", "RNN", "Loop", "Scan", "If", "UNIDIRECTIONAL_SEQUENCE_LSTM", "WHILE"}
+_MEASURED = ("status", "operators", "bytes", "max_abs_diff", "p50_ms", "ratio", "bytes_ratio")
 _SHORT = {"UNIDIRECTIONAL_SEQUENCE_LSTM": "fused LSTM"}
 Arrays = dict[str, np.ndarray]
 Run = Callable[[], Sequence[np.ndarray]]
+Write = Callable[["keras.Model", Path], None]
 
 
 def measure(name: str) -> list[dict[str, Any]]:
@@ -33,25 +36,30 @@ def measure(name: str) -> list[dict[str, Any]]:
 
     model = build(name, UNITS)
     inputs = example(model, 1, STEPS, padded=True)
-    want, rows = _keras(model, inputs), []
+    want = _keras(model, inputs)
+    rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         for format in FORMATS:
-            pair, runs = {}, {}
-            for by, write in (("ours", _ours), ("plain", _plain)):
+            pair: dict[str, dict[str, Any]] = {}
+            runs: dict[str, Run] = {}
+            for by, write in _WRITERS.items():
                 path = Path(folder) / f"{by}.{format}"
-                row, run = _judged(lambda path=path, write=write: write(model, path), path, inputs, want)
-                pair[by] = {"architecture": name, "format": format, "by": by, **row}
-                runs |= {} if run is None else {by: run}
+                row, run = _judged(model, write, path, inputs, want)
+                pair[by] = {"architecture": name, "format": format, "by": by} | row
+                if run is not None:
+                    runs[by] = run
             _time(pair, runs)
             rows += pair.values()
     return rows
 
 
-def _judged(write: Callable[[], Any], path: Path, inputs: Arrays, want: Sequence[np.ndarray]) -> tuple[dict[str, Any], Run | None]:
+def _judged(
+    model: "keras.Model", write: Write, path: Path, inputs: Arrays, want: Sequence[np.ndarray]
+) -> tuple[dict[str, Any], Run | None]:
     """What became of one file, and how to run it if it runs."""
-    row = {"status": "", "operators": "", "bytes": "", "max_abs_diff": "", "p50_ms": "", "ratio": "", "bytes_ratio": ""}
+    row: dict[str, Any] = dict.fromkeys(_MEASURED, "")
     try:
-        write()
+        write(model, path)
     except Exception as error:  # plain export fails in many ways; each is a result
         return row | {"status": f"does not convert: {_line(error)}"}, None
     row |= {"operators": _operators(path), "bytes": path.stat().st_size}
@@ -101,6 +109,9 @@ def _plain(model: "keras.Model", path: Path) -> None:
 
     with quiet():
         model.export(str(path), format="onnx" if path.suffix == ".onnx" else "litert", verbose=False)
+
+
+_WRITERS: Mapping[str, Write] = {"ours": _ours, "plain": _plain}
 
 
 def _onnx(path: Path, inputs: Arrays) -> Run:
@@ -156,7 +167,10 @@ def _operators(path: Path) -> str:
 
 
 def _line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:120]
+    """The first line of an error that says something; Keras puts one before it, and colours."""
+    lines = [re.sub(r"\x1b\[\d*m", "", line).strip() for line in str(error).splitlines()]
+    telling = [line for line in lines if line and not line.startswith("Exception encountered")]
+    return (telling or [type(error).__name__])[0][:120]
 
 
 def table() -> str:
@@ -164,7 +178,10 @@ def table() -> str:
     rows = results.read("exports")
     files = {(row["architecture"], row["format"], row["by"]): row for row in rows}
     names = list(dict.fromkeys(row["architecture"] for row in rows))
-    lines = ["| | runs, and is right | has a `Loop` or Flex | times as fast as plain (median; least to most) |", "| --- " * 4 + "|"]
+    lines = [
+        "| | runs, and is right | has a `Loop` or Flex | times as fast as plain (median; least to most) |",
+        "| --- " * 4 + "|",
+    ]
     for format, title in FORMATS.items():
         for by, who in (("plain", "plain `model.export`"), ("ours", "ours")):
             lines.append(_summary(f"{title}, {who}", [files[name, format, by] for name in names]))

@@ -94,11 +94,11 @@ TABLES = {
 def fill(text: str) -> str:
     """`text` with every table made anew. Raises InvalidInput if a marker is missing."""
     for name, make in TABLES.items():
-        pattern = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- /{name} -->)", re.DOTALL)
+        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
         if not pattern.search(text):
             raise InvalidInput(f"README.md lacks the markers <!-- {name} --> and <!-- /{name} -->.")
         table = make()
-        text = pattern.sub(lambda found: f"{found[1]}{table}{found[2]}", text)  # noqa: B023  # used at once
+        text = pattern.sub(lambda found: f"{found[1]}{table}\n{found[2]}", text)  # noqa: B023  # used at once
     return text
 
 

@@ -23,6 +23,7 @@ def conditions(packages: Sequence[str]) -> dict[str, str]:
 
 
 def write(name: str, rows: Sequence[Mapping[str, Any]]) -> Path:
+    """Rows of the same keys to `results/<name>.csv`, in place of what it held."""
     path = FOLDER / f"{name}.csv"
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
@@ -32,6 +33,7 @@ def write(name: str, rows: Sequence[Mapping[str, Any]]) -> Path:
 
 
 def read(name: str) -> list[dict[str, str]]:
+    """The rows of `results/<name>.csv`, every cell as text."""
     with (FOLDER / f"{name}.csv").open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 

@@ -26,7 +26,7 @@ def bench(
     if as_json:
         print_json(rows)
         return
-    columns = ("runtime", "batch", "p50 ms", "p90 ms", "times Keras predict")
+    columns = ("runtime", "batch", "p50 ms", "p90 ms", "faster than predict")
     table = [
         (row["runtime"], row["batch"], f"{row['p50_ms']:.3f}", f"{row['p90_ms']:.3f}", f"{row['ratio_to_keras']:.1f}×")
         for row in rows

@@ -38,10 +38,13 @@ def publish(name: str, runs: Path) -> tuple[ModelSpec, dict[int, float]]:
     with tempfile.TemporaryDirectory(dir=registry.ROOT, prefix=".publishing-") as staging:
         spec = _fill(Path(staging), recipe, best, scores, len(test))
         target = registry.ROOT / name
-        shutil.rmtree(target, ignore_errors=True)
+        old = Path(staging).with_name(f"{Path(staging).name}-old")
+        if target.exists():
+            os.replace(target, old)
         os.chmod(staging, 0o755)  # a temporary folder is for its owner alone
         os.replace(staging, target)
         os.mkdir(staging)
+    shutil.rmtree(old, ignore_errors=True)
     return spec, scores
 
 

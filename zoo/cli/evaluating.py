@@ -36,6 +36,7 @@ def evaluate(
 
 
 def measure(name: str, backend: str, quantize: str | None = None) -> dict[str, Any]:
+    """What `zoo eval --json` prints; `seconds` are those of the runs alone."""
     spec = registry.get(name)
     with quiet():  # LiteRT announces its delegates on standard error
         executor = open_model(name, backend, quantize)

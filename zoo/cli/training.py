@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 def train(
     name: Annotated[str, typer.Argument(help="A recipe, for example gru.har or lstm.adding.")],
     out: Annotated[Path | None, typer.Option(help="Folder of the run; runs/NAME/seedN unless given.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where the run's last checkpoint stands.")] = False,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on where the run's last checkpoint stands; from the start if there is none."),
+    ] = False,
     epochs: Annotated[int | None, typer.Option(help="Instead of the recipe's own number.")] = None,
     seed: Annotated[int, typer.Option(help="Everything random follows from it.")] = 0,
     as_json: AsJson = False,
@@ -41,7 +44,7 @@ def train(
                 "best_epoch": best,
                 "metric": recipe.metric,
                 "validation": found.validation,
-                "path": str(folder / WEIGHTS),
+                "path": str(folder / "model.weights.h5"),
             }
         )
         return
@@ -49,7 +52,7 @@ def train(
     console.print(
         f"{name}: validation {recipe.metric} {value} at epoch {best} of {found.progress.epoch}", soft_wrap=True
     )
-    console.print(f"weights: {folder / WEIGHTS}", soft_wrap=True, markup=False)
+    console.print(f"weights: {folder / 'model.weights.h5'}", soft_wrap=True, markup=False)
 
 
 def _with_bar(recipe: Recipe, folder: Path, *, seed: int, epochs: int | None, resume: bool) -> "Trained":

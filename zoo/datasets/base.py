@@ -26,6 +26,8 @@ class Split:
 
 @dataclass(frozen=True)
 class Splits:
+    """The fixed parts: fit on `train`, choose on `validation`, read `test` once."""
+
     train: Split
     validation: Split
     test: Split
@@ -42,6 +44,8 @@ class Dataset:
 
 @dataclass(frozen=True)
 class RemoteFile:
+    """One file at its public address."""
+
     url: str
     sha256: str
 
@@ -83,6 +87,7 @@ def _cause(error: BaseException) -> str:
 
 
 def verify(path: Path, sha256: str) -> None:
+    """Raises UntrustedFile with both hashes if the file is another one."""
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     if digest != sha256:
         raise UntrustedFile(f"{path} has sha256 {digest}, expected {sha256}: delete it and fetch it again.")

@@ -17,6 +17,7 @@ PATHS = ("auto", "cell", "cudnn")
 
 
 def check_path(path: str) -> str:
+    """`path` itself. Raises PathNotEligible if there is none of that name."""
     if path not in PATHS:
         raise PathNotEligible(f"Unknown path {path!r}; use one of {', '.join(map(repr, PATHS))}.")
     return path
@@ -28,6 +29,7 @@ def broken_rule(path: str, layer: Any) -> str | None:
 
 
 def require(path: str, layer: Any) -> None:
+    """Raises PathNotEligible with the first rule of `path` that `layer` breaks."""
     rule = broken_rule(path, layer)
     if rule is not None:
         raise PathNotEligible(
@@ -67,6 +69,7 @@ def right_padded(mask: Any) -> bool:
 
 
 def gpu_is_there() -> bool:
+    """Whether the Keras backend at hand sees a GPU that cuDNN runs on."""
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf

@@ -103,7 +103,7 @@ def _prepare(folder: Path, resume: bool) -> None:
 class _Run:
     def __init__(self, recipe: Recipe, folder: Path, seed: int, epochs: int, splits: Splits) -> None:
         self.recipe, self.path, self.seed, self.epochs = recipe, folder / CHECKPOINT, seed, epochs
-        self.progress = Progress({"recipe": recipe.name, "seed": seed, "epochs": epochs})
+        self.progress = Progress({"recipe": recipe.name, "config": recipe.config, "seed": seed, "epochs": epochs})
         keras.utils.set_random_seed(seed)
         self.splits = splits
         self.steps = len(self.splits.train) // recipe.batch_size

@@ -1,0 +1,89 @@
+import dataclasses
+import hashlib
+
+import numpy as np
+import pytest
+
+from zoo import datasets, loading, recipes, registry
+from zoo.cli import card
+from zoo.datasets import Dataset, Split, Splits
+from zoo.errors import InvalidInput
+from zoo.recipes import training
+from zoo.spec import DatasetRef
+
+SMALL = dataclasses.replace(
+    recipes.get("gru.har"),
+    config={"recurrence": "gru", "units": [4], "features": 9, "classes": 2},
+    epochs=2,
+    batch_size=20,
+    average=0.0,
+    augment=None,
+)
+
+
+def load():
+    """Movements of two strengths, hard enough that seeds differ."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 160).astype("int32")
+    x = (rng.normal(size=(160, 8, 9)) * (1 + 0.5 * y[:, None, None])).astype("float32")
+    return Splits(*(Split(x[part], y[part]) for part in (slice(0, 80), slice(80, 120), slice(120, 160))))
+
+
+DATA = Dataset(DatasetRef("har", "Movements", "https://example.org", "CC0", "nobody"), ("weak", "strong"), load)
+
+
+@pytest.fixture
+def zoo_of_one(tmp_path, monkeypatch):
+    """A registry of its own, the small recipe in place of gru.har's, and the folder with its runs of two seeds."""
+    (tmp_path / "pretrained").mkdir()
+    monkeypatch.setattr(registry, "ROOT", tmp_path / "pretrained")
+    monkeypatch.setattr(recipes, "get", lambda name: SMALL)
+    monkeypatch.setattr(datasets, "get", lambda name: DATA)
+    registry.get.cache_clear()
+    for seed in (0, 1):
+        training.train(SMALL, tmp_path / "runs" / "gru.har" / f"seed{seed}", seed=seed)
+    yield tmp_path / "runs"
+    registry.get.cache_clear()
+
+
+def test_the_seed_best_on_validation_is_shipped_with_the_test_score_of_every_seed(zoo_of_one):
+    spec, scores = card.publish("gru.har", zoo_of_one)
+    runs = [training.train(SMALL, zoo_of_one / "gru.har" / f"seed{seed}", seed=seed, resume=True) for seed in (0, 1)]
+    assert spec.seed == int(np.argmax([run.validation for run in runs]))
+    test = load().test
+    by_hand = [float(np.mean(run.model.predict(test.x, verbose=0).argmax(-1) == test.y)) for run in runs]
+    assert [scores[0], scores[1]] == by_hand
+    assert spec.score.seeds == tuple(by_hand) and spec.score.value == by_hand[spec.seed]
+    assert spec.score.examples == 40
+    assert spec.multiply_adds_per_step == 9 * 12 + 4 * 12 + 4 * 2
+    assert spec.parameters == runs[0].model.count_params()
+
+
+def test_what_is_shipped_loads_by_name_and_matches_its_card(zoo_of_one):
+    spec, _ = card.publish("gru.har", zoo_of_one)
+    folder = registry.folder("gru.har")
+    assert {path.name for path in folder.parent.iterdir()} == {"gru.har"}
+    assert {path.name for path in folder.iterdir()} == {"card.json", "model.onnx", "model.weights.h5"}
+    for file, digest in spec.files.items():
+        assert hashlib.sha256((folder / file).read_bytes()).hexdigest() == digest
+        assert (folder / file).stat().st_size == spec.bytes[file]
+    assert registry.get("gru.har") == spec
+    kept = training.train(SMALL, zoo_of_one / "gru.har" / f"seed{spec.seed}", seed=spec.seed, resume=True).model
+    for ours, theirs in zip(loading.load("gru.har").get_weights(), kept.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_publishing_again_replaces_the_model(zoo_of_one):
+    first, _ = card.publish("gru.har", zoo_of_one)
+    (registry.folder("gru.har") / "stale.txt").write_text("old")
+    second, _ = card.publish("gru.har", zoo_of_one)
+    assert second.files["model.weights.h5"] == first.files["model.weights.h5"]
+    assert not (registry.folder("gru.har") / "stale.txt").exists()
+
+
+def test_an_exercise_is_not_shipped(zoo_of_one, monkeypatch):
+    monkeypatch.setattr(recipes, "get", lambda name: dataclasses.replace(SMALL, card=None))
+    with pytest.raises(InvalidInput) as error:
+        card.publish("gru.har", zoo_of_one)
+    assert str(error.value) == "Recipe 'gru.har' is an exercise, not a model to ship: it has no card."
+    assert list(registry.ROOT.iterdir()) == []
