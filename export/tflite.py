@@ -10,7 +10,7 @@ import tensorflow as tf
 from export import tflite_file
 from export.artifact import Written
 from export.lowering.source import Source
-from export.lowering.tflite import TFLiteTarget
+from export.lowering.tflite import TFLiteTarget, channels_last
 from export.lowering.trace import Tracer, flat_layers, lowered
 from export.manifest import KEY
 from export.saved_model import SIGNATURE, ConcreteFunction, save, traced
@@ -49,7 +49,7 @@ def write(
     layers = {layer.name for layer in flat_layers(source.model)}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with lowered(source.model, tracer, source.rules):
+        with lowered(source.model, tracer, source.rules), channels_last():
             function = traced(source, specs)
         if examples:
             _require_integers(quantize, tracer.target, function, layers)

@@ -1,7 +1,8 @@
 """Recurrences in TFLite's built-in operators: the fused LSTM where it fits, plain steps where it does not."""
 
+import contextlib
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import keras
 import numpy as np
@@ -240,3 +241,21 @@ def _simple_rnn(item: Recurrence) -> Step:
 
 
 _STEPS: dict[Kind, Callable[[Recurrence], Step]] = {"lstm": _lstm, "gru": _gru, "simple_rnn": _simple_rnn}
+
+
+@contextlib.contextmanager
+def channels_last() -> Iterator[None]:
+    """Keras takes x [B, T, F] + y [B, T, 1] with one row for a bias along axis 1, which the converter cannot read at
+    rank 3; inside, it is the addition that it was."""
+    bias_add = tf.nn.bias_add
+
+    def add(value: tf.Tensor, bias: tf.Tensor, data_format: str = "NHWC", name: str | None = None) -> tf.Tensor:
+        if data_format == "NCHW" and len(value.shape) == 3:
+            return tf.add(value, bias[:, None], name=name)
+        return bias_add(value, bias, data_format=data_format, name=name)
+
+    tf.nn.bias_add = add
+    try:
+        yield
+    finally:
+        tf.nn.bias_add = bias_add
