@@ -109,6 +109,7 @@ def lowered(model: keras.Model, tracer: Tracer, rules: Sequence[tuple[type, Rule
             rule = next((rule for kind, rule in rules if isinstance(layer, kind)), None)
             if rule is not None:
                 undo.enter_context(calling(layer, rule(tracer, layer)))
+        undo.enter_context(_adding_along_time())
         yield
 
 
@@ -121,6 +122,25 @@ def calling(layer: keras.layers.Layer, replacements: Replacements) -> Iterator[N
     finally:
         for name in replacements:
             del layer.__dict__[name]
+
+
+@contextlib.contextmanager
+def _adding_along_time() -> Iterator[None]:
+    """Keras takes a second summand of which one axis is longer than 1 for a bias, even if that axis is time, as in
+    [1, T, 1]: it is then added along the wrong axis (T = D), or by a `BiasAdd` of a kind that TFLite lacks (D = 1)."""
+    from keras.src.backend.tensorflow import numpy as backend
+
+    keras_add = backend.add
+
+    def add(x1: Any, x2: Any) -> Any:
+        tensors = isinstance(x1, tf.Tensor) and isinstance(x2, tf.Tensor) and x1.dtype == x2.dtype
+        return tf.add(x1, x2) if tensors and x2.shape.rank and x2.shape[-1] == 1 else keras_add(x1, x2)
+
+    backend.add = add
+    try:
+        yield
+    finally:
+        backend.add = keras_add
 
 
 @contextlib.contextmanager

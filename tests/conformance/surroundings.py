@@ -127,6 +127,12 @@ SURROUNDINGS: dict[str, tuple[Feature, ...]] = {
             onnx(LSTM=1),
             fused(),
         ),
+        Feature(
+            "one value a step added to all features (Keras is wrong about it at batch 1)",
+            lambda: graph(one_for_all, sequence(5)),
+            onnx(LSTM=1),
+            fused(),
+        ),
         Feature("`keras.ops` in the graph", lambda: graph(with_ops), onnx(GRU=1), loops()),
         Feature(
             "an operator that ONNX lacks (`ops.rfft`)",
