@@ -67,6 +67,12 @@ def attending_to_itself():
     return graph(build, words)
 
 
+def one_for_all(x):
+    """[B, 5, 5] and [B, 5, 1]: at batch 1 Keras takes the latter for a bias over the last axis."""
+    h = layers.LSTM(5, return_sequences=True)(x)
+    return layers.Add()([h, layers.Dense(1)(h)])
+
+
 def with_ops(x):
     """`keras.ops` before and after a GRU."""
     h = layers.GRU(H, return_sequences=True)(ops.concatenate([x, ops.tanh(x)], axis=-1))

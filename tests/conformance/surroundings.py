@@ -21,6 +21,7 @@ from tests.conformance.models import (
     lookup,
     nested,
     of_strings,
+    one_for_all,
     reloaded,
     sequence,
     shared,
