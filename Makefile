@@ -24,8 +24,9 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: setup  ## latency of every HAR model on every runtime, interleaved; rewrites zoo/benchmarks/results
+bench: setup  ## latency of every HAR model on every runtime, interleaved, and the demo; rewrites zoo/benchmarks/results
 	$(BIN)/python -m zoo.benchmarks.latency
+	$(BIN)/python -m zoo.demo > zoo/benchmarks/results/demo.txt
 
 eval: setup  ## every score of every card, again, on Keras and on ONNX ($$ZOO_DATA or a download)
 	$(BIN)/python -m zoo.cli.evaluating

@@ -43,7 +43,7 @@ def test_an_empty_table_is_filled_and_a_full_one_replaced(monkeypatch):
 def test_a_readme_without_its_markers_is_refused():
     with pytest.raises(InvalidInput) as error:
         readme.fill("nothing here")
-    assert str(error.value) == "README.md lacks the markers <!-- latency --> and <!-- /latency -->."
+    assert str(error.value) == "README.md lacks the markers <!-- demo --> and <!-- /demo -->."
 
 
 def test_every_make_target_of_the_documents_exists():

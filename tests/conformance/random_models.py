@@ -4,7 +4,6 @@ A model is an input, up to four blocks that each turn a sequence into a sequence
 Hypothesis prints of an example that fails: `build` makes the model again.
 """
 
-import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -131,13 +130,10 @@ def models() -> st.SearchStrategy[Drawn]:
 
 def build(drawn: Drawn) -> keras.Model:
     """The model, weights small enough that no recurrence explodes."""
-    with warnings.catch_warnings():  # convolution and pooling end a mask, as Keras says; that is what is drawn
-        warnings.filterwarnings("ignore", ".*does not support masking", UserWarning)
-        warnings.filterwarnings("ignore", "You are using a softmax over axis", UserWarning)
-        inputs, x = _input(drawn)
-        for block in drawn.blocks:
-            x = block.apply(x, return_sequences=True)
-        return randomised(keras.Model(inputs, _end(drawn, x)), scale=0.3)
+    inputs, x = _input(drawn)
+    for block in drawn.blocks:
+        x = block.apply(x, return_sequences=True)
+    return randomised(keras.Model(inputs, _end(drawn, x)), scale=0.3)
 
 
 def _input(drawn: Drawn) -> tuple[Any, Any]:

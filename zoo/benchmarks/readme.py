@@ -82,7 +82,13 @@ def quantized() -> str:
     return f"{_table(('layer', 'file', 'size', 'smaller', 'faster'), body)}\n\n{facts}\n\n{losses}"
 
 
+def demo() -> str:
+    """What `make demo` printed when `make bench` last ran."""
+    return f"```text\n{(results.FOLDER / 'demo.txt').read_text('utf-8').strip()}\n```"
+
+
 TABLES = {
+    "demo": demo,
     "latency": latency,
     "exports": exports.table,
     "quantized": quantized,
