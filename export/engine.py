@@ -4,11 +4,9 @@ Everything happens in a staging folder beside the target. An export that fails, 
 target; the model is read and run, never changed.
 """
 
-import contextlib
 import dataclasses
 import os
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -25,6 +23,7 @@ from export.manifest import Bundle, Manifest, Parity
 from export.probes import probes
 from export.runtime import Executor, load
 from export.runtime.inputs import Arrays, checked
+from export.staging import staged
 from export.subject import Subject, resolve
 from zoo.errors import DataMissing, ExportError, InvalidInput, unknown_name
 from zoo.spec import ModelSpec, Signature
@@ -122,10 +121,10 @@ def export(
     formats = _formats(to)
     job = _job(model, None, formats, streaming, chunk, quantize, calibration)
     target = Path(out) / job.subject.name
-    with _staged(target) as staged:
-        staged.mkdir()
-        made = [_make(job, name, staged / FORMATS[name].file, check) for name in formats]
-        manifest.write(staged, Bundle(job.subject.name, tuple(described for _, described in made)))
+    with staged(target) as folder:
+        folder.mkdir()
+        made = [_make(job, name, folder / FORMATS[name].file, check) for name in formats]
+        manifest.write(folder, Bundle(job.subject.name, tuple(described for _, described in made)))
     return [dataclasses.replace(artifact, path=target / artifact.path.name) for artifact, _ in made]
 
 
@@ -173,8 +172,8 @@ def _one(name: str, job: Job, path: Path, check: bool) -> Artifact:
     suffix = Path(FORMATS[name].file).suffix
     if path.suffix != suffix and suffix:
         raise InvalidInput(f"Format {name!r} needs a path that ends in {suffix}, not {path.name!r}.")
-    with _staged(path) as staged:
-        artifact, _ = _make(job, name, staged, check)
+    with staged(path) as temporary:
+        artifact, _ = _make(job, name, temporary, check)
     return dataclasses.replace(artifact, path=path)
 
 
@@ -207,7 +206,8 @@ def _job(
         if quantize is not None and quantize not in FORMATS[name].quantize:
             takes = ", ".join(map(repr, FORMATS[name].quantize)) or "none"
             raise InvalidInput(
-                f"Format {name!r} cannot be quantised to {quantize!r}; it takes {takes}. Leave it out of to=."
+                f"Format {name!r} cannot be quantised to {quantize!r}; it takes {takes}. "
+                f"Leave {name!r} out, or export it without quantisation."
             )
     subject = resolve(model, spec)
     if calibration is None and quantize and any(quantize in FORMATS[name].calibrated for name in formats):
@@ -225,11 +225,12 @@ def _typical(subject: Subject, quantize: str | None) -> Calibration:
     from zoo import datasets
 
     try:
-        x = datasets.get(subject.spec.dataset.name).load().train.x
+        train = datasets.get(subject.spec.dataset.name).load().train
     except DataMissing as error:
         raise DataMissing(f"quantize={quantize!r} needs calibration data: {error} Or give calibration=.") from error
-    name = subject.source.signature.input_names[0]
-    return [{name: x[index : index + 1]} for index in range(0, len(x), max(1, len(x) // _EXAMPLES))]
+    name, step = subject.source.signature.input_names[0], max(1, len(train) // _EXAMPLES)
+    batches = (train.take(slice(index, index + 1)).x for index in range(0, len(train), step))
+    return [batch if isinstance(batch, Mapping) else {name: batch} for batch in batches]
 
 
 def _calibration(signature: Signature, batches: Calibration | None) -> tuple[Arrays, ...]:
@@ -242,23 +243,6 @@ def _calibration(signature: Signature, batches: Calibration | None) -> tuple[Arr
     if batches is not None and not arrays:
         raise InvalidInput("calibration holds no batch. Give some 100 batches of what the model will see.")
     return tuple(arrays)
-
-
-@contextlib.contextmanager
-def _staged(target: Path) -> Iterator[Path]:
-    """A path beside `target` that becomes `target` in one rename when the block ends well, and is removed if not."""
-    if target.is_file() or target.is_symlink() or (target.is_dir() and any(target.iterdir())):
-        raise InvalidInput(f"{target} exists already. Remove it, or export to another place.")
-    home = next(folder for folder in target.parents if folder.exists())
-    try:
-        folder = tempfile.TemporaryDirectory(dir=home, prefix=".export-")
-    except OSError as error:
-        raise InvalidInput(f"Cannot write to {home}: {error.strerror}. Export to another place.") from error
-    with folder as name:
-        staged = Path(name) / target.name
-        yield staged
-        target.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(staged, target)
 
 
 def _make(job: Job, name: str, path: Path, check: bool) -> tuple[Artifact, Manifest]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import keras
 
-    from export.runtime.pipeline import Pipeline
+    from export.runtime.pipelines import Pipeline
     from zoo.spec import ModelSpec
 
 __version__ = "0.1.0"
@@ -63,7 +63,7 @@ def load(name: str) -> "keras.Model":
 
 
 def pipeline(name: str, backend: str = "onnx") -> "Pipeline":
-    """Raw input in, labelled and scored predictions out, the same on every backend.
+    """Raw input in, the answers of the model's task out, the same on every backend.
 
     backend: "onnx" (needs neither TensorFlow nor Keras), "keras", "tflite" or "saved_model"; the last two are
     exported on first use and kept in the cache.
@@ -74,6 +74,6 @@ def pipeline(name: str, backend: str = "onnx") -> "Pipeline":
     True
     """
     from export.backends import open_model
-    from export.runtime.pipeline import Pipeline
+    from export.runtime.pipelines import pipeline
 
-    return Pipeline(describe(name), open_model(name, backend))
+    return pipeline(describe(name), open_model(name, backend))

@@ -17,7 +17,7 @@ MODEL = "gru.har"
 SERVE = """
 import os, sys
 sys.modules.update(tensorflow=None, keras=None, jax=None, torch=None)   # importing any of them now fails
-from export.runtime.pipeline import Pipeline
+from export.runtime.pipelines import Pipeline, pipeline
 import zoo
 for prediction in zoo.pipeline({model!r}, backend="onnx")({path!r}):
     seconds = f"{{prediction.start / 50:.1f}} to {{prediction.end / 50:.1f}}"

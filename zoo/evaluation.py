@@ -1,18 +1,39 @@
-"""Scores: the metrics, and one way to measure any executor with them."""
+"""Scores: the metrics, and one way to measure any executor with them. NumPy only."""
 
-from collections.abc import Callable, Mapping
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 
-from zoo.datasets import Split
+from zoo.datasets import Arrays, Split
 from zoo.errors import unknown_name
+from zoo.spec import Signature
 
 
 class Executor(Protocol):
     """The face Keras, SavedModel, ONNX and TFLite share."""
 
+    @property
+    def signature(self) -> Signature: ...
+
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]: ...
+
+
+@dataclass(frozen=True)
+class Metric:
+    """`measure(y, outputs)` compares targets with a model's output, or with a mapping of its outputs by name.
+
+    `percent` says that people read the value as a share.
+    """
+
+    measure: Callable[[np.ndarray, Any], float]
+    higher_is_better: bool
+    percent: bool = False
+
+    def better(self, value: float, other: float) -> bool:
+        """Whether `value` is at least as good as `other`."""
+        return value >= other if self.higher_is_better else value <= other
 
 
 def accuracy(y: np.ndarray, logits: np.ndarray) -> float:
@@ -32,26 +53,33 @@ def mean_squared_error(y: np.ndarray, value: np.ndarray) -> float:
     return float(np.mean(np.square(value.astype("float64") - y)))
 
 
-METRICS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
-    "accuracy": accuracy,
-    "mean_squared_error": mean_squared_error,
+METRICS: dict[str, Metric] = {
+    "accuracy": Metric(accuracy, higher_is_better=True, percent=True),
+    "mean_squared_error": Metric(mean_squared_error, higher_is_better=False),
 }
-HIGHER_IS_BETTER = {"accuracy": True, "mean_squared_error": False}
 
 
-def outputs_of(executor: Executor, x: np.ndarray, input_name: str, output_name: str, batch: int = 256) -> np.ndarray:
-    """The executor's answer to every example of x [N, …], in batches."""
-    parts = [executor.run({input_name: x[at : at + batch]})[output_name] for at in range(0, len(x), batch)]
-    return np.concatenate(parts)
-
-
-def score(metric: str, y: np.ndarray, output: np.ndarray) -> float:
+def metric(name: str) -> Metric:
     """The metric of that name. Raises UnknownName with the metrics there are."""
-    if metric not in METRICS:
-        raise unknown_name("metric", metric, METRICS, f"The metrics are {', '.join(METRICS)}.")
-    return METRICS[metric](y, output)
+    if name not in METRICS:
+        raise unknown_name("metric", name, METRICS, f"The metrics are {', '.join(METRICS)}.")
+    return METRICS[name]
 
 
-def evaluate(executor: Executor, split: Split, metric: str, input_name: str, output_name: str) -> float:
-    """The metric of the executor's answers to the whole split."""
-    return score(metric, split.y, outputs_of(executor, split.x, input_name, output_name))
+def outputs_of(executor: Executor, x: Arrays, batch: int = 256) -> Arrays:
+    """The executor's answer to every example of x, in batches: one array, or a mapping where it has several outputs."""
+    inputs = x if isinstance(x, Mapping) else {executor.signature.input_names[0]: x}
+    examples = len(next(iter(inputs.values())))
+    parts = [
+        executor.run({name: array[at : at + batch] for name, array in inputs.items()})
+        for at in range(0, examples, batch)
+    ]
+    outputs = {name: np.concatenate([part[name] for part in parts]) for name in executor.signature.output_names}
+    return outputs if len(outputs) > 1 else next(iter(outputs.values()))
+
+
+def evaluate(executor: Executor, split: Split, metrics: Sequence[str]) -> dict[str, float]:
+    """Each metric of the executor's answers to the whole split."""
+    measures = {name: metric(name).measure for name in metrics}
+    outputs = outputs_of(executor, split.x)
+    return {name: measure(split.y, outputs) for name, measure in measures.items()}

@@ -74,6 +74,7 @@ class Stream:
                     f"State {state.input!r} has shape {list(states[state.input].shape)} in the snapshot; "
                     f"this stream needs {list(_shape(state, self.batch))}."
                 )
+            _require_one_phase(state, states[state.input])
         self._states = states
 
     @classmethod
@@ -112,6 +113,16 @@ class Stream:
                     f"Input {name!r} has batch {len(array)}, but this stream has batch {self.batch}. "
                     f"Open one with stream(batch={len(array)})."
                 )
+
+
+def _require_one_phase(state: StateSpec, value: np.ndarray) -> None:
+    """A strided layer counts the steps to its next window, once for all rows of a batch."""
+    if state.dtype == "int32" and state.input.startswith(f"{state.layer}_phase") and len(np.unique(value)) > 1:
+        raise InvalidInput(
+            f"Rows of a stream must stand at the same place between two windows of layer {state.layer!r}; here "
+            f"{state.input!r} is {', '.join(map(str, value.ravel().tolist()))}. Stack streams whose numbers of pushed "
+            "steps differ by whole strides only."
+        )
 
 
 def _shape(state: StateSpec, batch: int) -> tuple[int, ...]:

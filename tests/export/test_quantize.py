@@ -262,9 +262,9 @@ def test_a_quantised_file_is_judged_by_the_root_mean_square():
     ("to", "kind", "text"),
     [
         ("onnx", "int16x8", "Format 'onnx' cannot be quantised to 'int16x8'; it takes 'dynamic', 'float16', 'int8'. "
-         "Leave it out of to=."),
+         "Leave 'onnx' out, or export it without quantisation."),
         ("saved_model", "dynamic", "Format 'saved_model' cannot be quantised to 'dynamic'; it takes none. "
-         "Leave it out of to=."),
+         "Leave 'saved_model' out, or export it without quantisation."),
         ("tflite", "int8", "quantize='int8' needs calibration data: calibration=[{'input name': array}, …], "
          "some 100 batches of what the model will see."),
     ],
@@ -364,7 +364,7 @@ def test_int8_of_a_pretrained_model_loses_at_most_half_a_point(name, backend, tm
         return
     executor = backends.open_model(name, backend, "int8")
     test = datasets.get(spec.dataset.name).load().test
-    value = evaluate(executor, test, spec.score.metric, spec.signature.input_names[0], spec.signature.output_names[0])
+    value = evaluate(executor, test, (spec.score.metric,))[spec.score.metric]
     assert value >= spec.score.value - 0.005
 
 

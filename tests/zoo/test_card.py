@@ -4,12 +4,14 @@ import hashlib
 import numpy as np
 import pytest
 
+from export import runtime
 from zoo import datasets, loading, recipes, registry
 from zoo.cli import card
 from zoo.datasets import Dataset, Split, Splits
 from zoo.errors import InvalidInput
+from zoo.evaluation import METRICS, Metric
 from zoo.recipes import training
-from zoo.spec import DatasetRef
+from zoo.spec import DatasetRef, Score, to_json
 
 SMALL = dataclasses.replace(
     recipes.get("gru.har"),
@@ -37,6 +39,7 @@ def zoo_of_one(tmp_path, monkeypatch):
     """A registry of its own, the small recipe in place of gru.har's, and the folder with its runs of two seeds."""
     (tmp_path / "pretrained").mkdir()
     monkeypatch.setattr(registry, "ROOT", tmp_path / "pretrained")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(recipes, "get", lambda name: SMALL)
     monkeypatch.setattr(datasets, "get", lambda name: DATA)
     registry.get.cache_clear()
@@ -71,6 +74,34 @@ def test_what_is_shipped_loads_by_name_and_matches_its_card(zoo_of_one):
     kept = training.train(SMALL, zoo_of_one / "gru.har" / f"seed{spec.seed}", seed=spec.seed, resume=True).model
     for ours, theirs in zip(loading.load("gru.har").get_weights(), kept.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+def test_the_card_holds_further_metrics_scores_of_other_commands_and_a_score_for_every_form(zoo_of_one, monkeypatch):
+    monkeypatch.setattr(recipes, "get", lambda name: dataclasses.replace(SMALL, also=("mean_squared_error",)))
+    monkeypatch.setitem(METRICS, "mean_squared_error", Metric(lambda y, logits: float(np.mean(logits)), False))
+    elsewhere = Score("accuracy", "held-out speaker", 0.75, 6, seeds=(0.5, 1.0))
+    (zoo_of_one / "gru.har" / "scores").mkdir()
+    (zoo_of_one / "gru.har" / "scores" / "speakers.json").write_text(to_json(elsewhere))
+    spec, _ = card.publish("gru.har", zoo_of_one)
+    assert registry.get("gru.har") == spec
+    headline, further, taken_over, *forms = spec.scores
+    assert (headline.metric, further.metric, taken_over) == ("accuracy", "mean_squared_error", elsewhere)
+    mean = float(np.mean(loading.load("gru.har").predict(load().test.x, verbose=0)))
+    assert further.value == pytest.approx(mean, abs=1e-6)
+    assert [(row.backend, row.quantize) for row in forms] == [
+        ("onnx", None), ("onnx", "int8"), ("saved_model", None), ("tflite", None), ("tflite", "dynamic"),
+    ]  # fmt: skip
+    assert all(row.value == headline.value for row in forms if row.quantize is None)
+
+
+def test_a_model_that_streams_has_a_file_for_it(zoo_of_one, monkeypatch):
+    text = dataclasses.replace(SMALL.card, streaming=True)
+    monkeypatch.setattr(recipes, "get", lambda name: dataclasses.replace(SMALL, card=text))
+    spec, _ = card.publish("gru.har", zoo_of_one)
+    assert set(spec.files) == {"model.onnx", "model.weights.h5", "streaming.onnx"}
+    assert [state.layer for state in runtime.load(registry.file("gru.har", "streaming.onnx")).signature.states] == [
+        "gru_1"
+    ]
 
 
 def test_publishing_again_replaces_the_model(zoo_of_one):

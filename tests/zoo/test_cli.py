@@ -93,6 +93,19 @@ def test_predict_gives_the_same_answer_for_npy_and_csv(zoo_command, recording, t
         assert one["score"] == pytest.approx(other["score"], abs=1e-5)
 
 
+def test_predict_draws_nothing_for_a_model_without_a_picture(zoo_command, recording, tmp_path):
+    answer = zoo_command("predict", "gru.har", recording, "--plot", tmp_path / "out.png")
+    assert (answer.code, answer.err) == (
+        2, "zoo: Model 'gru.har' draws no picture: its task is classification. Leave out --plot.\n",
+    )  # fmt: skip
+    assert not (tmp_path / "out.png").exists()
+
+
+def test_predict_draws_one_input(zoo_command, recording, tmp_path):
+    answer = zoo_command("predict", "gru.har", recording, recording, "--plot", tmp_path / "out.png")
+    assert (answer.code, answer.err) == (2, "zoo: --plot draws one input, not 2: call once for each.\n")
+
+
 def saved(tmp_path, array):
     path = tmp_path / "wrong.npy"
     np.save(path, array)

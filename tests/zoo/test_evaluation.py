@@ -4,33 +4,52 @@ import pytest
 from zoo import evaluation
 from zoo.datasets import Split
 from zoo.errors import UnknownName
+from zoo.spec import Signature, TensorSpec
 
 
-class Doubling:
-    """An executor that counts its calls."""
+class Adding:
+    """An executor that adds `more` inputs to x, keeps its batch sizes, and answers with the sum and its negative."""
 
-    def __init__(self):
+    def __init__(self, *more, outputs=("sum",)):
         self.batches = []
+        self.signature = Signature(*(tuple(TensorSpec(name, "float32", (None, 1), ("batch", "feature"))
+            for name in names) for names in (("x", *more), outputs)))  # fmt: skip
 
     def run(self, inputs):
+        assert set(inputs) == set(self.signature.input_names)
         self.batches.append(len(inputs["x"]))
-        return {"y": 2 * inputs["x"]}
+        total = sum(inputs.values())
+        return {name: total if name == "sum" else -total for name in self.signature.output_names}
 
 
 def test_every_example_is_run_once_in_order_and_in_batches():
-    executor, x = Doubling(), np.arange(10.0)[:, None]
-    np.testing.assert_array_equal(evaluation.outputs_of(executor, x, "x", "y", batch=4), 2 * x)
+    executor, x = Adding(), np.arange(10.0)[:, None]
+    np.testing.assert_array_equal(evaluation.outputs_of(executor, x, batch=4), x)
     assert executor.batches == [4, 4, 2]
 
 
-def test_an_executor_is_scored_by_the_metric():
+def test_several_inputs_and_outputs_are_mappings_by_name():
+    executor, x = Adding("more", outputs=("sum", "negative")), np.arange(3.0)[:, None]
+    found = evaluation.outputs_of(executor, {"x": x, "more": 10 + x}, batch=2)
+    np.testing.assert_array_equal(found["sum"], 10 + 2 * x)
+    np.testing.assert_array_equal(found["negative"], -10 - 2 * x)
+
+
+def test_an_executor_is_scored_by_each_metric():
     x = np.array([[1.0], [2.0]])
-    assert evaluation.evaluate(Doubling(), Split(x, 2 * x + 1), "mean_squared_error", "x", "y") == 1.0
+    found = evaluation.evaluate(Adding(), Split(x, x + 1), ("mean_squared_error",))
+    assert found == {"mean_squared_error": 1.0}
+
+
+@pytest.mark.parametrize(("name", "first_is_better"), [("accuracy", True), ("mean_squared_error", False)])
+def test_a_metric_says_which_value_is_better(name, first_is_better):
+    metric = evaluation.metric(name)
+    assert metric.better(0.9, 0.1) == first_is_better and metric.better(0.5, 0.5)
 
 
 def test_an_unknown_metric_is_refused():
     with pytest.raises(UnknownName) as error:
-        evaluation.score("acuracy", np.zeros(1), np.zeros((1, 2)))
+        evaluation.metric("acuracy")
     assert str(error.value) == (
-        "Unknown metric 'acuracy'. Did you mean 'accuracy'? The metrics are accuracy, mean_squared_error."
+        f"Unknown metric 'acuracy'. Did you mean 'accuracy'? The metrics are {', '.join(evaluation.METRICS)}."
     )

@@ -26,7 +26,8 @@ def splits():
     return Splits(*(adding.generate(rng, count, 20) for count in (600, 100, 100)))
 recipe = dataclasses.replace(
     recipes.get("lstm.adding"), config={"recurrence": "lstm", "units": [8], "features": 2, "dropout": 0.2},
-    batch_size=50, average=0.9, augment=lambda rng, x: x + rng.normal(size=x.shape).astype("float32") * 0.01)
+    batch_size=50, average=0.9, augment=lambda rng, split: dataclasses.replace(
+        split, x=split.x + rng.normal(size=split.x.shape).astype("float32") * 0.01))
 def report(step):
     print(step.epoch, step.step, flush=True)
 training.train(recipe, Path(sys.argv[1]), seed=3, epochs=3, resume="--resume" in sys.argv,

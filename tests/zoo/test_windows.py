@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from export.runtime.pipeline import Pipeline
+from export.runtime.pipelines.classification import Classification
 from zoo.errors import InvalidInput
 from zoo.features import windows
 
@@ -40,7 +40,7 @@ class Fixed:
 
 
 def test_a_pipeline_turns_logits_into_ranked_labels(card):
-    found = Pipeline(card, Fixed())(np.zeros((3, 10, 9), "float32"))
+    found = Classification(card, Fixed())(np.zeros((3, 10, 9), "float32"))
     assert [item.label for item in found] == ["walking", "laying", "laying"]
     assert [round(item.score, 4) for item in found] == [0.5, 0.7311, 0.8808]
     assert list(found[2].scores) == ["laying", "walking"]
@@ -49,5 +49,5 @@ def test_a_pipeline_turns_logits_into_ranked_labels(card):
 
 def test_a_model_without_labels_has_no_pipeline(card):
     with pytest.raises(InvalidInput) as error:
-        Pipeline(dataclasses.replace(card, labels=(), task="regression"), Fixed())
+        Classification(dataclasses.replace(card, labels=(), task="regression"), Fixed())
     assert str(error.value) == "Model 'gru.har' has no labels to predict: it does regression."

@@ -9,7 +9,7 @@ from typing import Any
 
 from zoo import datasets, recipes
 from zoo.benchmarks import results
-from zoo.evaluation import score
+from zoo.evaluation import metric
 from zoo.recipes import training
 
 PACKAGES = ("tensorflow-cpu", "keras")
@@ -26,7 +26,7 @@ def measure(folder: Path, name: str, seed: int = 0) -> dict[str, Any]:
         "recipe": name,
         "seed": seed,
         "length": test.x.shape[1],
-        "test_mean_squared_error": f"{score(recipe.metric, test.y, answer):.3g}",
+        "test_mean_squared_error": f"{metric(recipe.metric).measure(test.y, answer):.3g}",
         "parameters": trained.model.count_params(),
         "seconds": round(sum(epoch["seconds"] for epoch in trained.progress.history)),
         **results.conditions(PACKAGES),

@@ -75,8 +75,7 @@ def scores(name: str) -> list[dict[str, Any]]:
                 executor = open_model(name, backend, quantize)
             except Unsupported:
                 continue
-            names = spec.signature.input_names[0], spec.signature.output_names[0]
-            value = evaluate(executor, test, spec.score.metric, *names)
+            value = evaluate(executor, test, (spec.score.metric,))[spec.score.metric]
             row = {"model": name, "backend": backend, "quantize": quantize or FLOAT, spec.score.metric: round(value, 4)}
             rows.append(row | {"points_lost": round(100 * (spec.score.value - value), 2), "examples": len(test)})
     return rows

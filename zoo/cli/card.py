@@ -14,29 +14,44 @@ import keras
 import numpy as np
 
 from export import to_onnx
+from export.backends import open_model
 from export.executors import KerasExecutor
 from export.lowering.source import read
 from zoo import datasets, loading, models, recipes, registry
 from zoo.datasets import Split
-from zoo.errors import InvalidInput
-from zoo.evaluation import HIGHER_IS_BETTER, evaluate
+from zoo.errors import InvalidInput, Unsupported
+from zoo.evaluation import evaluate, metric
 from zoo.recipes import Recipe, checkpoint
-from zoo.spec import ModelSpec, Score, Signature, to_json
+from zoo.spec import ModelSpec, Score, Signature, from_json, to_json
+
+FORMS = (
+    ("onnx", None),
+    ("onnx", "int8"),
+    ("saved_model", None),
+    ("tflite", None),
+    ("tflite", "dynamic"),
+    ("tflite", "int8"),
+)
 
 
 def publish(name: str, runs: Path) -> tuple[ModelSpec, dict[int, float]]:
-    """Ships the run of recipe `name` that is best on validation; returns its card and the test score of every seed."""
+    """Ships the run of recipe `name` that is best on validation; returns its card and the test score of every seed.
+
+    A file `RUNS/NAME/scores/*.json` is a Score another command measured; the card takes it over.
+    """
     recipe = recipes.get(name)
     folders = sorted((runs / name).glob("seed*/model.weights.h5"))
     if not folders:
         raise InvalidInput(f"{runs / name} holds no finished run. Train first: zoo train {name} --seed 0.")
     found = [_Run(recipe, path.parent) for path in folders]
-    sign = 1 if HIGHER_IS_BETTER[recipe.metric] else -1
+    sign = 1 if metric(recipe.metric).higher_is_better else -1
     best = max(found, key=lambda run: sign * run.validation)
     test = datasets.get(recipe.dataset).load().test
-    scores = {run.seed: run.score(test) for run in found}
+    measured = {run.seed: run.scores(test) for run in found}
+    scores = [_score(name, measured, best.seed, len(test)) for name in (recipe.metric, *recipe.also)]
+    scores += [from_json(Score, path.read_text("utf-8")) for path in sorted((runs / name).glob("scores/*.json"))]
     with tempfile.TemporaryDirectory(dir=registry.ROOT, prefix=".publishing-") as staging:
-        spec = _fill(Path(staging), recipe, best, scores, len(test))
+        spec = _fill(Path(staging), recipe, best, scores)
         target = registry.ROOT / name
         old = Path(staging).with_name(f"{Path(staging).name}-old")
         if target.exists():
@@ -45,7 +60,29 @@ def publish(name: str, runs: Path) -> tuple[ModelSpec, dict[int, float]]:
         os.replace(staging, target)
         os.mkdir(staging)
     shutil.rmtree(old, ignore_errors=True)
-    return spec, scores
+    registry.get.cache_clear()
+    spec = _with_forms(spec, test)
+    (registry.folder(name) / "card.json").write_text(to_json(spec), "utf-8")
+    registry.get.cache_clear()
+    return spec, {seed: values[recipe.metric] for seed, values in measured.items()}
+
+
+def _score(name: str, measured: dict[int, dict[str, float]], seed: int, examples: int) -> Score:
+    values = {run: found[name] for run, found in measured.items()}
+    return Score(name, "test", values[seed], examples, seeds=tuple(values.values()))
+
+
+def _with_forms(spec: ModelSpec, test: Split) -> ModelSpec:
+    """The card with the headline measured on every exported form; one that the engine refuses has no row."""
+    rows = []
+    for backend, quantize in FORMS:
+        try:
+            executor = open_model(spec.name, backend, quantize)
+        except Unsupported:
+            continue
+        value = evaluate(executor, test, (spec.score.metric,))[spec.score.metric]
+        rows.append(Score(spec.score.metric, "test", value, len(test), backend, quantize))
+    return dataclasses.replace(spec, scores=(*spec.scores, *rows))
 
 
 class _Run:
@@ -57,17 +94,17 @@ class _Run:
         model = models.build(recipe.family, recipe.config, name=recipe.name)
         self.model = loading.load_weights(model, folder / loading.WEIGHTS)
 
-    def score(self, split: Split) -> float:
-        source = read(self.model)
-        names = source.signature
-        return evaluate(KerasExecutor(source), split, self.recipe.metric, names.input_names[0], names.output_names[0])
+    def scores(self, split: Split) -> dict[str, float]:
+        return evaluate(KerasExecutor(read(self.model)), split, (self.recipe.metric, *self.recipe.also))
 
 
-def _fill(folder: Path, recipe: Recipe, run: _Run, scores: dict[int, float], examples: int) -> ModelSpec:
+def _fill(folder: Path, recipe: Recipe, run: _Run, scores: list[Score]) -> ModelSpec:
     run.model.save_weights(folder / loading.WEIGHTS)  # never compiled, so without the optimizer's state
-    spec = _card(recipe, run, scores, examples)
+    spec = _card(recipe, run, scores)
     to_onnx(run.model, folder / "model.onnx", spec=spec)
-    files = [folder / loading.WEIGHTS, folder / "model.onnx"]
+    if recipe.card and recipe.card.streaming:
+        to_onnx(run.model, folder / "streaming.onnx", spec=spec, streaming=True)
+    files = sorted(folder.iterdir())
     spec = dataclasses.replace(
         spec,
         files={path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files},
@@ -77,7 +114,7 @@ def _fill(folder: Path, recipe: Recipe, run: _Run, scores: dict[int, float], exa
     return spec
 
 
-def _card(recipe: Recipe, run: _Run, scores: dict[int, float], examples: int) -> ModelSpec:
+def _card(recipe: Recipe, run: _Run, scores: list[Score]) -> ModelSpec:
     if recipe.card is None:
         raise InvalidInput(f"Recipe {recipe.name!r} is an exercise, not a model to ship: it has no card.")
     text = recipe.card
@@ -97,7 +134,7 @@ def _card(recipe: Recipe, run: _Run, scores: dict[int, float], examples: int) ->
         labels=data.labels,
         preprocessing=text.preprocessing,
         dataset=data.ref,
-        scores=(Score(recipe.metric, "test", scores[run.seed], examples, seeds=tuple(scores.values())),),
+        scores=tuple(scores),
         published=text.published,
         parameters=run.model.count_params(),
         multiply_adds_per_step=multiply_adds_per_step(run.model),

@@ -18,12 +18,13 @@ def evaluate(
     name: Annotated[str, typer.Argument(help="A model name.")],
     backend: Annotated[str, typer.Option(help="keras, onnx, tflite or saved_model.")] = "keras",
     quantize: Annotated[str | None, typer.Option(help="dynamic, float16 or int8, where the backend has it.")] = None,
+    metric: Annotated[str | None, typer.Option(help="Another metric than the card's first.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """The score on the test split of the model's data set (from $ZOO_DATA, or downloaded)."""
     if backend != "onnx" or quantize:
         import_tensorflow()
-    found = measure(name, backend, quantize)
+    found = measure(name, backend, quantize, metric)
     if as_json:
         print_json(found)
         return
@@ -35,21 +36,22 @@ def evaluate(
     )
 
 
-def measure(name: str, backend: str, quantize: str | None = None) -> dict[str, Any]:
+def measure(name: str, backend: str, quantize: str | None = None, metric: str | None = None) -> dict[str, Any]:
     """What `zoo eval --json` prints; `seconds` are those of the runs alone."""
     spec = registry.get(name)
     with quiet():  # LiteRT announces its delegates on standard error
         executor = open_model(name, backend, quantize)
     split = datasets.get(spec.dataset.name).load().test
+    metric = metric or spec.score.metric
     started = time.perf_counter()
-    value = score_of(executor, split, spec.score.metric, spec.signature.input_names[0], spec.signature.output_names[0])
+    value = score_of(executor, split, (metric,))[metric]
     return {
         "name": name,
         "backend": backend,
         "quantize": quantize,
         "dataset": spec.dataset.name,
         "split": "test",
-        "metric": spec.score.metric,
+        "metric": metric,
         "value": value,
         "examples": len(split),
         "seconds": round(time.perf_counter() - started, 3),
@@ -60,10 +62,10 @@ def repeat_every_score() -> list[str]:
     """Measures each card again on Keras and ONNX Runtime; returns a line for each score that does not come out."""
     wrong = []
     for name in registry.names():
-        for score in registry.get(name).scores:
+        for score in (score for score in registry.get(name).scores if score.split == "test"):
             for backend in ("keras", "onnx") if score.backend == "keras" else (score.backend,):
-                value = measure(name, backend, score.quantize)["value"]
-                line = f"{name} {backend} {score.quantize or 'float32'}: {value} (card {score.value})"
+                value = measure(name, backend, score.quantize, score.metric)["value"]
+                line = f"{name} {backend} {score.quantize or 'float32'} {score.metric}: {value} (card {score.value})"
                 console.print(line, soft_wrap=True, markup=False)
                 if value != score.value:
                     wrong.append(line)

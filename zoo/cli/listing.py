@@ -9,7 +9,7 @@ from rich.markup import escape
 from zoo import registry
 from zoo.cli.output import AsJson, console, number, print_json, print_table, size
 from zoo.errors import UnknownName
-from zoo.evaluation import HIGHER_IS_BETTER
+from zoo.evaluation import metric
 from zoo.spec import ModelSpec
 
 
@@ -62,12 +62,12 @@ def show(name: Annotated[str, typer.Argument(help="A model name.")], as_json: As
 
 def _score(spec: ModelSpec) -> str:
     value = number(spec.score.metric, spec.score.value)
-    return value if spec.score.metric == "accuracy" else f"{value} {spec.score.metric}"
+    return value if spec.score.metric == "accuracy" else f"{value} {spec.score.metric.replace('_', ' ')}"
 
 
 def _best_published(spec: ModelSpec) -> str:
     values = [item.value for item in spec.published]
-    best = max if HIGHER_IS_BETTER[spec.score.metric] else min
+    best = max if metric(spec.score.metric).higher_is_better else min
     return number(spec.score.metric, best(values)) if values else "–"
 
 

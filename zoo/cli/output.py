@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from zoo.evaluation import METRICS
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 console = Console(highlight=False)
 progress_console = Console(stderr=True, highlight=False)
@@ -53,4 +55,4 @@ def number(metric: str, value: float) -> str:
     >>> number("accuracy", 0.95123), number("mean_squared_error", 0.00123)
     ('95.1 %', '0.00123')
     """
-    return f"{100 * value:.1f} %" if metric == "accuracy" else f"{value:.3g}"
+    return f"{100 * value:.1f} %" if METRICS[metric].percent else f"{value:.3g}"

@@ -1,6 +1,7 @@
 """`zoo predict`."""
 
 import dataclasses
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,29 +15,33 @@ from zoo.errors import InvalidInput
 
 def predict(
     name: Annotated[str, typer.Argument(help="A model name.")],
-    inputs: Annotated[list[str], typer.Argument(help="Recordings: .npy or .csv, one step a row.")],
+    inputs: Annotated[list[str], typer.Argument(help="What the model reads: `zoo show NAME` says what that is.")],
     backend: Annotated[str, typer.Option(help="onnx, keras, tflite or saved_model.")] = "onnx",
+    plot: Annotated[Path | None, typer.Option(help="Draw the answers to the only input as a picture.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Labelled, scored predictions for recordings."""
+    """The model's answers to raw input."""
+    if plot and len(inputs) > 1:
+        raise InvalidInput(f"--plot draws one input, not {len(inputs)}: call once for each.")
     if backend != "onnx":
         import_tensorflow()
     with quiet():  # LiteRT announces its delegates on standard error
         pipeline = zoo.pipeline(name, backend)
-        answers = [(path, _predictions(pipeline, path)) for path in inputs]
+        answers = [(raw, _predictions(pipeline, raw)) for raw in inputs]
+    if plot:
+        pipeline.plot(inputs[0], answers[0][1], plot)
     if as_json:
-        print_json([{"input": path, **dataclasses.asdict(item)} for path, found in answers for item in found])
+        print_json([{"input": raw, **dataclasses.asdict(item)} for raw, found in answers for item in found])
         return
-    for path, found in answers:
-        console.print(path, style="bold", markup=False)
-        rows = [(f"{item.start}–{item.end}", item.label, f"{100 * item.score:.1f} %") for item in found]
-        print_table(("steps", "label", "score"), rows, right=("steps", "score"))
+    for raw, found in answers:
+        console.print(raw, style="bold", markup=False)
+        print_table(pipeline.COLUMNS, [item.cells() for item in found], right=pipeline.RIGHT)
 
 
-def _predictions(pipeline: Any, path: str) -> Any:
-    """Of several recordings, an error says which one it speaks of."""
+def _predictions(pipeline: Any, raw: str) -> Any:
+    """Of several inputs, an error says which one it speaks of."""
     try:
-        return pipeline(path)
+        return pipeline(raw)
     except InvalidInput as error:
         text = str(error)
-        raise InvalidInput(text if text.startswith(path) else f"{path}: {text}") from error
+        raise InvalidInput(text if text.startswith(raw) else f"{raw}: {text}") from error

@@ -4,10 +4,10 @@
 """
 
 from zoo.datasets import adding, har
-from zoo.datasets.base import Dataset, Split, Splits
+from zoo.datasets.base import Arrays, Dataset, Split, Splits
 from zoo.errors import unknown_name
 
-__all__ = ["Dataset", "Split", "Splits", "get", "names"]
+__all__ = ["Arrays", "Dataset", "Split", "Splits", "get", "names"]
 
 _ALL = {dataset.ref.name: dataset for dataset in (adding.DATASET, har.DATASET)}
 

@@ -2,26 +2,37 @@
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from zoo.errors import DataMissing, UntrustedFile
 from zoo.spec import DatasetRef
 
+Arrays = Any  # an array, or a mapping of names to arrays where a model has several inputs or outputs
+
 
 @dataclass(frozen=True)
 class Split:
-    """Examples x [N, …] with targets y [N, …]; `groups` [N] says who an example comes from, where that matters."""
+    """Examples x [N, …] with targets y [N, …]; `groups` [N] says who an example comes from, where that matters.
 
-    x: np.ndarray
+    A model of several inputs takes a mapping of their names as x.
+    """
+
+    x: Arrays
     y: np.ndarray
     groups: np.ndarray | None = None
 
     def __len__(self) -> int:
-        return len(self.x)
+        return len(self.y)
+
+    def take(self, indices: np.ndarray | slice) -> "Split":
+        """The examples at `indices`, in that order; of a slice, or where a boolean array is True."""
+        x = {name: array[indices] for name, array in self.x.items()} if isinstance(self.x, Mapping) else self.x[indices]
+        return Split(x, self.y[indices], None if self.groups is None else self.groups[indices])
 
 
 @dataclass(frozen=True)

@@ -32,12 +32,7 @@ def load() -> Splits:
     train, test = _from_mirror(mirror) if mirror else _from_upstream(download(REMOTE))
     assert train.groups is not None
     held_out = np.isin(train.groups, VALIDATION_SUBJECTS)
-    return Splits(_where(train, ~held_out), _where(train, held_out), test)
-
-
-def _where(split: Split, chosen: np.ndarray) -> Split:
-    assert split.groups is not None
-    return Split(split.x[chosen], split.y[chosen], split.groups[chosen])
+    return Splits(train.take(~held_out), train.take(held_out), test)
 
 
 def _from_mirror(path: Path) -> tuple[Split, Split]:

@@ -31,6 +31,7 @@ def recipe(name: str, summary: str, config: dict[str, Any]) -> Recipe:
         family="classifier",
         config={"features": 9, "classes": 6, "dropout": 0.3, "compand": 10.0, "compand_features": 6, **config},
         dataset="har",
+        loss="cross_entropy",
         metric="accuracy",
         epochs=30,
         batch_size=128,

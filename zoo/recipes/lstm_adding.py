@@ -15,6 +15,7 @@ RECIPE = Recipe(
     family="regressor",
     config={"recurrence": "lstm", "units": [64], "features": 2, "normalize": False},
     dataset="adding",
+    loss="mean_squared_error",
     metric="mean_squared_error",
     epochs=12,
     batch_size=100,

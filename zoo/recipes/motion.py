@@ -2,16 +2,18 @@
 
 import numpy as np
 
+from zoo.datasets import Split
+
 
 def augment(
     rng: np.random.Generator,
-    x: np.ndarray,
+    split: Split,
     *,
     degrees: float = 10.0,
     gain: float = 0.3,
     stretch: float = 0.3,
     noise: float = 0.1,
-) -> np.ndarray:
+) -> Split:
     """x float32 [N, T, 9] as `zoo.datasets.har` orders it (body acceleration, angular velocity, total acceleration).
 
     degrees  standard deviation of a random rotation, the same for the three triples of an example
@@ -19,13 +21,13 @@ def augment(
     stretch  the window is a random piece, e^-u of its length with u uniform in [0, stretch], resampled to T steps
     noise    standard deviation of white noise, in the units of the channels
     """
-    x = _resample(rng, x, stretch)
+    x = _resample(rng, split.x, stretch)
     movement, turning = np.exp(rng.uniform(-gain, gain, (2, len(x), 1, 1))).astype("float32")
     body, gyro, total = x[..., :3], x[..., 3:6], x[..., 6:]
     x = np.stack([body * movement, gyro * turning, total + (movement - 1) * body], 2)
     x = x @ _rotations(rng, len(x), degrees)[:, None].transpose(0, 1, 3, 2)
     x = x.reshape(len(x), -1, 9)
-    return x + noise * rng.standard_normal(x.shape, "float32")
+    return Split(x + noise * rng.standard_normal(x.shape, "float32"), split.y, split.groups)
 
 
 def _resample(rng: np.random.Generator, x: np.ndarray, stretch: float) -> np.ndarray:

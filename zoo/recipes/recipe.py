@@ -6,14 +6,17 @@ from typing import Any
 
 import numpy as np
 
+from zoo.datasets import Split
 from zoo.spec import Published
 
-Augment = Callable[[np.random.Generator, np.ndarray], np.ndarray]
+Augment = Callable[[np.random.Generator, Split], Split]
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """`config` builds the model of `family`; `metric` on the validation split chooses the epoch that is kept.
+    """`config` builds the model of `family`; `loss` names what is minimised (`losses.py`); `metric` on the validation
+    split chooses the epoch that is kept and is the headline of the card, where the metrics of `also` stand below it.
+    `augment` makes an epoch's examples from the training split in that epoch's order.
 
     The learning rate rises linearly over `warmup` of the steps and falls to zero along a cosine (Loshchilov & Hutter
     2017, arXiv:1608.03983); the optimizer is AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101) with the gradient
@@ -26,6 +29,7 @@ class Recipe:
     family: str
     config: dict[str, Any]
     dataset: str
+    loss: str
     metric: str
     epochs: int
     batch_size: int
@@ -36,6 +40,7 @@ class Recipe:
     label_smoothing: float = 0.0
     average: float = 0.0
     augment: Augment | None = None
+    also: tuple[str, ...] = ()
     card: "CardText | None" = None
 
     @property
@@ -45,7 +50,8 @@ class Recipe:
 
 @dataclass(frozen=True)
 class CardText:
-    """What the card of a published model says beyond what is measured."""
+    """What the card of a published model says beyond what is measured. With `streaming` the folder holds a file whose
+    states are inputs and outputs besides the one for whole sequences."""
 
     summary: str
     intended_use: str
@@ -56,3 +62,4 @@ class CardText:
     sample_rate: float | None = None
     window: int | None = None
     tried: tuple[str, ...] = field(default=())
+    streaming: bool = False

@@ -11,11 +11,11 @@ import keras
 import numpy as np
 
 from zoo import datasets, models
-from zoo.datasets import Dataset, Splits
+from zoo.datasets import Arrays, Dataset, Split, Splits
 from zoo.errors import InvalidInput
-from zoo.evaluation import HIGHER_IS_BETTER, score
+from zoo.evaluation import metric
 from zoo.loading import WEIGHTS
-from zoo.recipes import checkpoint
+from zoo.recipes import checkpoint, losses
 from zoo.recipes.checkpoint import Progress
 from zoo.recipes.recipe import Recipe
 
@@ -103,6 +103,7 @@ def _prepare(folder: Path, resume: bool) -> None:
 class _Run:
     def __init__(self, recipe: Recipe, folder: Path, seed: int, epochs: int, splits: Splits) -> None:
         self.recipe, self.path, self.seed, self.epochs = recipe, folder / CHECKPOINT, seed, epochs
+        self.metric = metric(recipe.metric)
         self.progress = Progress({"recipe": recipe.name, "config": recipe.config, "seed": seed, "epochs": epochs})
         keras.utils.set_random_seed(seed)
         self.splits = splits
@@ -113,7 +114,7 @@ class _Run:
                 layer.adapt(self.splits.train.x)
         # XLA on the CPU makes stacked recurrences five times slower; the JAX backend cannot do without it.
         jit = keras.backend.backend() != "tensorflow"
-        self.model.compile(_optimizer(recipe, self.steps * epochs), _loss(recipe), jit_compile=jit)
+        self.model.compile(_optimizer(recipe, self.steps * epochs), losses.build(recipe), jit_compile=jit)
         self.model.optimizer.build(self.model.trainable_variables)
         self.average = self.weights()
         self.kept = self.weights()
@@ -133,9 +134,9 @@ class _Run:
     def one_epoch(self, report: Report) -> None:
         epoch, started = self.progress.epoch, time.perf_counter()
         callback = _EveryStep(self, report)
-        x, y = self.epoch_data(np.random.default_rng([self.seed, epoch]))
+        data = self.epoch_data(np.random.default_rng([self.seed, epoch]))
         batch = self.recipe.batch_size
-        self.model.fit(x, y, batch_size=batch, shuffle=False, verbose=0, callbacks=[callback])
+        self.model.fit(data.x, data.y, batch_size=batch, shuffle=False, verbose=0, callbacks=[callback])
         validation, loss = self.validate(), callback.loss
         seconds = time.perf_counter() - started
         self.progress.history.append({"loss": loss, "validation": validation, "seconds": seconds})
@@ -145,12 +146,11 @@ class _Run:
         self.save()
         report(Step(epoch + 1, self.epochs, self.steps, self.steps, loss, validation))
 
-    def epoch_data(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    def epoch_data(self, rng: np.random.Generator) -> Split:
         """The training split in a new order, augmented; the remainder of the last batch is left out."""
-        train = self.splits.train
-        order = rng.permutation(len(train))[: self.steps * self.recipe.batch_size]
-        x = train.x[order]
-        return (self.recipe.augment(rng, x) if self.recipe.augment else x), _targets(self.recipe, train.y[order])
+        order = rng.permutation(len(self.splits.train))[: self.steps * self.recipe.batch_size]
+        split = self.splits.train.take(order)
+        return self.recipe.augment(rng, split) if self.recipe.augment else split
 
     def weights(self) -> list[np.ndarray]:
         return [keras.ops.convert_to_numpy(variable).copy() for variable in self.model.weights]
@@ -165,15 +165,14 @@ class _Run:
         current = self.weights()
         self.load(self.judged())
         split = self.splits.validation
-        value = score(self.recipe.metric, split.y, self.model.predict(split.x, batch_size=256, verbose=0))
+        value = self.metric.measure(split.y, _outputs(self.model, split.x))
         self.load(current)
         return value
 
     def _is_best(self, validation: float) -> bool:
         if self.progress.best < 0:
             return True
-        best = self.progress.history[self.progress.best]["validation"]
-        return validation >= best if HIGHER_IS_BETTER[self.recipe.metric] else validation <= best
+        return self.metric.better(validation, self.progress.history[self.progress.best]["validation"])
 
     def save(self) -> None:
         groups = {
@@ -210,14 +209,10 @@ def _optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
     return keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay, global_clipnorm=recipe.clip_norm)
 
 
-def _loss(recipe: Recipe) -> keras.losses.Loss:
-    if recipe.family == "classifier":
-        return keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing)
-    return keras.losses.MeanSquaredError()
-
-
-def _targets(recipe: Recipe, y: np.ndarray) -> np.ndarray:
-    return np.eye(recipe.config["classes"], dtype="float32")[y] if recipe.family == "classifier" else y
+def _outputs(model: keras.Model, x: Arrays) -> Arrays:
+    """One array, or a mapping by name where the model has several outputs."""
+    found = model.predict(x, batch_size=256, verbose=0)
+    return dict(zip(model.output_names, found, strict=True)) if isinstance(found, list) else found
 
 
 def _values(variables: Sequence[Any]) -> list[np.ndarray]:

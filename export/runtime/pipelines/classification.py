@@ -1,4 +1,4 @@
-"""Raw input in, a person's answer out, the same on every executor: NumPy only."""
+"""Recordings to labels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from export.runtime.executor import Executor
+from export.runtime.pipelines.base import Pipeline
 from zoo.errors import InvalidInput
 from zoo.features import windows
 from zoo.spec import ModelSpec
@@ -26,18 +27,24 @@ class Prediction:
     start: int
     end: int
 
+    def cells(self) -> tuple[str, ...]:
+        return f"{self.start}–{self.end}", self.label, f"{100 * self.score:.1f} %"
 
-class Pipeline:
+
+class Classification(Pipeline):
     """Classifies recordings: an array [time, feature] or [example, time, feature], or a `.npy` or `.csv` file of one.
 
     A recording longer than the window the model was trained on is cut into half-overlapping windows, one prediction
     each. Raises InvalidInput for input of the wrong rank, feature count or dtype, or with NaN or infinity in it.
     """
 
+    COLUMNS = ("steps", "label", "score")
+    RIGHT = ("steps", "score")
+
     def __init__(self, spec: ModelSpec, executor: Executor) -> None:
         if not spec.labels:
             raise InvalidInput(f"Model {spec.name!r} has no labels to predict: it does {spec.task}.")
-        self.spec, self.executor = spec, executor
+        super().__init__(spec, executor)
 
     def __call__(self, raw: Any) -> list[Prediction]:
         array = np.asarray(windows.read(raw) if isinstance(raw, str | Path) else raw)

@@ -1,0 +1,23 @@
+"""Raw input in, a person's answer out, the same on every executor: NumPy only. One file a task.
+
+`PIPELINES` maps the task on a card to its pipeline.
+"""
+
+from export.runtime.executor import Executor
+from export.runtime.pipelines.base import Pipeline
+from export.runtime.pipelines.classification import Classification
+from zoo.errors import unknown_name
+from zoo.spec import ModelSpec
+
+__all__ = ["PIPELINES", "Pipeline", "pipeline"]
+
+PIPELINES: dict[str, type[Pipeline]] = {
+    "classification": Classification,
+}
+
+
+def pipeline(spec: ModelSpec, executor: Executor) -> Pipeline:
+    """The pipeline of the model that `spec` describes. Raises UnknownName for a task that has none."""
+    if spec.task not in PIPELINES:
+        raise unknown_name("task", spec.task, PIPELINES, f"The tasks are {', '.join(PIPELINES)}.")
+    return PIPELINES[spec.task](spec, executor)
