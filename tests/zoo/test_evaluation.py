@@ -24,13 +24,13 @@ class Adding:
 
 def test_every_example_is_run_once_in_order_and_in_batches():
     executor, x = Adding(), np.arange(10.0)[:, None]
-    np.testing.assert_array_equal(evaluation.outputs_of(executor, x, batch=4), x)
+    np.testing.assert_array_equal(evaluation.outputs_of(lambda given: executor.run({"x": given}), x, batch=4), x)
     assert executor.batches == [4, 4, 2]
 
 
 def test_several_inputs_and_outputs_are_mappings_by_name():
     executor, x = Adding("more", outputs=("sum", "negative")), np.arange(3.0)[:, None]
-    found = evaluation.outputs_of(executor, {"x": x, "more": 10 + x}, batch=2)
+    found = evaluation.outputs_of(executor.run, {"x": x, "more": 10 + x}, batch=2)
     np.testing.assert_array_equal(found["sum"], 10 + 2 * x)
     np.testing.assert_array_equal(found["negative"], -10 - 2 * x)
 
@@ -53,3 +53,36 @@ def test_an_unknown_metric_is_refused():
     assert str(error.value) == (
         f"Unknown metric 'acuracy'. Did you mean 'accuracy'? The metrics are {', '.join(evaluation.METRICS)}."
     )
+
+
+def test_pinball_loss_is_that_of_each_quantile_where_something_was_measured():
+    rng = np.random.default_rng(0)
+    y, quantiles = rng.uniform(0, 100, (40, 3)), np.sort(rng.uniform(0, 100, (40, 3, 3)), -1)
+    y[rng.random(y.shape) < 0.3] = -1
+    losses = [
+        level * (value - guess) if value >= guess else (1 - level) * (guess - value)
+        for row, guesses in zip(y, quantiles, strict=True)
+        for value, three in zip(row, guesses, strict=True)
+        for level, guess in zip((0.1, 0.5, 0.9), three, strict=True)
+        if value >= 0
+    ]
+    assert evaluation.pinball(y, quantiles) == pytest.approx(np.mean(losses))
+
+
+def test_coverage_counts_what_was_measured():
+    y = np.array([[1.0, 5.0, -1.0, 9.0]])
+    quantiles = np.tile([2.0, 4.0, 9.0], (1, 4, 1))
+    assert evaluation.coverage(y, quantiles) == pytest.approx(2 / 3)
+
+
+def test_roc_auc_is_the_share_of_pairs_in_the_right_order():
+    rng = np.random.default_rng(0)
+    y, score = rng.integers(0, 2, 80), np.round(rng.normal(size=(80, 1)), 1)
+    pairs = [(a > n) + (a == n) / 2 for a in score[y == 1, 0] for n in score[y == 0, 0]]
+    assert evaluation.roc_auc(y, {"score": score}) == pytest.approx(np.mean(pairs))
+
+
+def test_standardised_errors_are_of_the_standardised_output():
+    y, outputs = np.zeros((1, 2, 1)), {"forecast": np.full((1, 2, 1), 9.0), "standardised": np.array([[[1.0], [-3.0]]])}
+    assert evaluation.METRICS["standardised_mse"].measure(y, outputs) == 5.0
+    assert evaluation.METRICS["standardised_mae"].measure(y, outputs) == 2.0

@@ -46,19 +46,22 @@ class Splits:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A named set with fixed splits; `labels` name the classes of a classification task, in order."""
+    """A named set with fixed splits; `labels` name the classes of a classification task, in order; `tokenizer` made the
+    tokens of a text (a `tokenizers.Tokenizer`, learned from the training split alone)."""
 
     ref: DatasetRef
     labels: tuple[str, ...]
     load: Callable[[], Splits]
+    tokenizer: Callable[[], Any] | None = None
 
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """One file at its public address."""
+    """One file at its public address. Without `sha256` it is packed anew from time to time: its reader verifies what
+    it holds."""
 
     url: str
-    sha256: str
+    sha256: str | None
 
 
 def mirrored(folder: str, file: str, sha256: str) -> Path | None:
@@ -79,7 +82,8 @@ def download(file: RemoteFile) -> Path:
 
     name = file.url.rsplit("/", 1)[-1]
     try:
-        found = pooch.retrieve(file.url, f"sha256:{file.sha256}", fname=name, path=pooch.os_cache("recurrent-zoo"))
+        known = file.sha256 and f"sha256:{file.sha256}"
+        found = pooch.retrieve(file.url, known, fname=name, path=pooch.os_cache("recurrent-zoo"))
     except ValueError as error:
         raise UntrustedFile(f"{file.url} is not the file this project was built on: {error}") from error
     except OSError as error:

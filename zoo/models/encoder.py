@@ -1,4 +1,4 @@
-"""The recurrent stack that the families share: raw steps in, one vector a sequence out."""
+"""The recurrent stack that the families share: steps in, one vector a sequence out."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -11,31 +11,37 @@ from zoo.layers import GRU, LSTM
 _LAYERS = {"lstm": LSTM, "gru": GRU, "simple_rnn": keras.layers.SimpleRNN}
 
 
-@dataclass(frozen=True)
-class EncoderConfig:
-    """`units` holds one size a layer; `pooling` reads the last hidden state or the mean over time;
-    `noise` and `dropout` act in training only. `normalize` puts a `Normalization` first, adapted by the recipe.
-    `compand` > 0 adds tanh(compand x) of the first `compand_features` channels, so that a movement too small to
-    matter beside large ones is still seen; the idea is that of companding in telephony."""
+@dataclass(frozen=True, kw_only=True)
+class StackConfig:
+    """`units` holds one size a layer; `pooling` reads the last hidden state, the mean over time, or each step;
+    `dropout` acts in training only, after each layer."""
 
     recurrence: Literal["lstm", "gru", "simple_rnn"]
     units: tuple[int, ...]
-    features: int
     bidirectional: bool = False
-    pooling: Literal["last", "mean"] = "last"
+    pooling: Literal["last", "mean", "each"] = "last"
     dropout: float = 0.0
-    noise: float = 0.0
-    normalize: bool = True
-    compand: float = 0.0
-    compand_features: int = 0
 
     def __post_init__(self) -> None:
         if self.recurrence not in _LAYERS:
             raise InvalidInput(f"recurrence={self.recurrence!r} is unknown; use one of {', '.join(_LAYERS)}.")
         if not self.units or any(size < 1 for size in self.units):
             raise InvalidInput(f"units={list(self.units)} must hold one positive size for each layer.")
-        if self.pooling not in ("last", "mean"):
-            raise InvalidInput(f"pooling={self.pooling!r} is unknown; use 'last' or 'mean'.")
+        if self.pooling not in ("last", "mean", "each"):
+            raise InvalidInput(f"pooling={self.pooling!r} is unknown; use 'last', 'mean' or 'each'.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderConfig(StackConfig):
+    """`noise` acts in training only. `normalize` puts a `Normalization` first, adapted by the recipe.
+    `compand` > 0 adds tanh(compand x) of the first `compand_features` channels, so that a movement too small to
+    matter beside large ones is still seen; the idea is that of companding in telephony."""
+
+    features: int
+    noise: float = 0.0
+    normalize: bool = True
+    compand: float = 0.0
+    compand_features: int = 0
 
 
 def encode(frames: Any, config: EncoderConfig) -> Any:
@@ -46,8 +52,14 @@ def encode(frames: Any, config: EncoderConfig) -> Any:
         x = keras.layers.Concatenate(name="companded")([x, _companded(x, config)])
     if config.noise:
         x = keras.layers.GaussianNoise(config.noise, name="noise")(x)
+    return stack(x, config)
+
+
+def stack(x: Any, config: StackConfig) -> Any:
+    """x [B, T, D], with or without a mask -> [B, units], or [B, 2 units] when bidirectional; with
+    pooling="each" [B, T, units]."""
     for index, units in enumerate(config.units):
-        sequences = index < len(config.units) - 1 or config.pooling == "mean"
+        sequences = index < len(config.units) - 1 or config.pooling != "last"
         layer = _LAYERS[config.recurrence](units, return_sequences=sequences, name=f"{config.recurrence}_{index + 1}")
         if config.bidirectional:
             layer = keras.layers.Bidirectional(layer, name=f"bidirectional_{index + 1}")

@@ -10,18 +10,23 @@ from zoo.datasets import Split
 from zoo.spec import Published
 
 Augment = Callable[[np.random.Generator, Split], Split]
+Calibrate = Callable[[Any, Split], None]  # the trained keras.Model, and the validation split
 
 
 @dataclass(frozen=True)
 class Recipe:
     """`config` builds the model of `family`; `loss` names what is minimised (`losses.py`); `metric` on the validation
     split chooses the epoch that is kept and is the headline of the card, where the metrics of `also` stand below it.
-    `augment` makes an epoch's examples from the training split in that epoch's order.
+    `augment` makes an epoch's examples from the training split in that epoch's order; with `bucketed` its batches hold
+    examples of similar length, cut to the longest. `calibrate` sets the weights that
+    are measured on the validation split once training is over: a threshold, the width of an interval.
 
     The learning rate rises linearly over `warmup` of the steps and falls to zero along a cosine (Loshchilov & Hutter
     2017, arXiv:1608.03983); the optimizer is AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101) with the gradient
     clipped to a global norm. With `average` > 0 the weights that are judged and kept are a moving average over the
-    steps (Polyak & Juditsky 1992), each step keeping that share of it.
+    steps (Polyak & Juditsky 1992), each step keeping that share of it. With `patience` > 0 the run stops early, after
+    so many epochs without a better validation score. `changed` is what sets it apart from the recipe's file (settings
+    of an override, data and weights of the user's own), so that runs are told apart.
     """
 
     name: str
@@ -39,9 +44,13 @@ class Recipe:
     clip_norm: float = 1.0
     label_smoothing: float = 0.0
     average: float = 0.0
+    patience: int = 0
+    bucketed: bool = False
     augment: Augment | None = None
+    calibrate: Calibrate | None = None
     also: tuple[str, ...] = ()
     card: "CardText | None" = None
+    changed: dict[str, Any] = field(default_factory=dict)
 
     @property
     def module(self) -> str:

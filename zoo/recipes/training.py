@@ -13,9 +13,10 @@ import numpy as np
 from zoo import datasets, models
 from zoo.datasets import Arrays, Dataset, Split, Splits
 from zoo.errors import InvalidInput
-from zoo.evaluation import metric
+from zoo.evaluation import metric, outputs_of
 from zoo.loading import WEIGHTS
 from zoo.recipes import checkpoint, losses
+from zoo.recipes.batches import Cut, bucketed
 from zoo.recipes.checkpoint import Progress
 from zoo.recipes.recipe import Recipe
 
@@ -57,10 +58,12 @@ def train(
     resume: bool = False,
     dataset: Dataset | None = None,
     report: Report = lambda step: None,
+    prepare: Callable[[keras.Model], None] = lambda model: None,
 ) -> Trained:
     """Runs `recipe` in `folder` (`checkpoint.npz`, then `model.weights.h5`) and returns the kept model.
 
-    `dataset` stands in for the recipe's own; it needs the same shapes.
+    `dataset` stands in for the recipe's own; it needs the same shapes. `prepare` is given the fresh model before the
+    first step, to set or freeze weights (`transfer.py`).
 
     With `resume` it goes on where the checkpoint stands and ends with the weights of an unbroken run.
     Raises InvalidInput for a seed or a number of epochs that cannot be, for a folder that cannot be written to or holds
@@ -73,11 +76,13 @@ def train(
         raise InvalidInput(f"seed={seed} is no seed: give a whole number from 0 to {2**32 - 1}.")
     _prepare(folder, resume)
     data = dataset or datasets.get(recipe.dataset)
-    run = _Run(recipe, folder, seed, epochs, data.load())
+    run = _Run(recipe, folder, seed, epochs, data.load(), prepare)
     run.resume()
-    while run.progress.epoch < run.epochs:
+    while run.progress.epoch < run.epochs and not run.is_patience_out():
         run.one_epoch(report)
     run.load(run.kept)
+    if recipe.calibrate:
+        recipe.calibrate(run.model, run.splits.validation)
     run.model.save_weights(folder / PARTIAL)
     os.replace(folder / PARTIAL, folder / WEIGHTS)
     return Trained(run.model, run.progress)
@@ -101,10 +106,19 @@ def _prepare(folder: Path, resume: bool) -> None:
 
 
 class _Run:
-    def __init__(self, recipe: Recipe, folder: Path, seed: int, epochs: int, splits: Splits) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        folder: Path,
+        seed: int,
+        epochs: int,
+        splits: Splits,
+        prepare: Callable[[keras.Model], None],
+    ) -> None:
         self.recipe, self.path, self.seed, self.epochs = recipe, folder / CHECKPOINT, seed, epochs
         self.metric = metric(recipe.metric)
-        self.progress = Progress({"recipe": recipe.name, "config": recipe.config, "seed": seed, "epochs": epochs})
+        identity = {"recipe": recipe.name, "config": recipe.config, "seed": seed, "epochs": epochs}
+        self.progress = Progress({**identity, "changed": recipe.changed} if recipe.changed else identity)
         keras.utils.set_random_seed(seed)
         self.splits = splits
         self.steps = len(self.splits.train) // recipe.batch_size
@@ -112,6 +126,7 @@ class _Run:
         for layer in self.model.layers:
             if isinstance(layer, keras.layers.Normalization):
                 layer.adapt(self.splits.train.x)
+        prepare(self.model)
         # XLA on the CPU makes stacked recurrences five times slower; the JAX backend cannot do without it.
         jit = keras.backend.backend() != "tensorflow"
         self.model.compile(_optimizer(recipe, self.steps * epochs), losses.build(recipe), jit_compile=jit)
@@ -136,7 +151,10 @@ class _Run:
         callback = _EveryStep(self, report)
         data = self.epoch_data(np.random.default_rng([self.seed, epoch]))
         batch = self.recipe.batch_size
-        self.model.fit(data.x, data.y, batch_size=batch, shuffle=False, verbose=0, callbacks=[callback])
+        if self.recipe.bucketed:
+            self.model.fit(Cut(data, batch), shuffle=False, verbose=0, callbacks=[callback])
+        else:
+            self.model.fit(data.x, data.y, batch_size=batch, shuffle=False, verbose=0, callbacks=[callback])
         validation, loss = self.validate(), callback.loss
         seconds = time.perf_counter() - started
         self.progress.history.append({"loss": loss, "validation": validation, "seconds": seconds})
@@ -148,8 +166,9 @@ class _Run:
 
     def epoch_data(self, rng: np.random.Generator) -> Split:
         """The training split in a new order, augmented; the remainder of the last batch is left out."""
-        order = rng.permutation(len(self.splits.train))[: self.steps * self.recipe.batch_size]
-        split = self.splits.train.take(order)
+        train, batch = self.splits.train, self.recipe.batch_size
+        order = bucketed(rng, train.x, batch) if self.recipe.bucketed else rng.permutation(len(train))
+        split = train.take(order[: self.steps * batch])
         return self.recipe.augment(rng, split) if self.recipe.augment else split
 
     def weights(self) -> list[np.ndarray]:
@@ -173,6 +192,9 @@ class _Run:
         if self.progress.best < 0:
             return True
         return self.metric.better(validation, self.progress.history[self.progress.best]["validation"])
+
+    def is_patience_out(self) -> bool:
+        return 0 < self.recipe.patience <= self.progress.epoch - 1 - self.progress.best
 
     def save(self) -> None:
         groups = {
@@ -210,9 +232,13 @@ def _optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
 
 
 def _outputs(model: keras.Model, x: Arrays) -> Arrays:
-    """One array, or a mapping by name where the model has several outputs."""
-    found = model.predict(x, batch_size=256, verbose=0)
-    return dict(zip(model.output_names, found, strict=True)) if isinstance(found, list) else found
+    def run(batch: Arrays) -> dict[str, np.ndarray]:
+        found = model.predict_on_batch(batch)
+        if isinstance(found, dict):
+            return found
+        return dict(zip(model.output_names, found if isinstance(found, list) else [found], strict=True))
+
+    return outputs_of(run, x)
 
 
 def _values(variables: Sequence[Any]) -> list[np.ndarray]:

@@ -1,0 +1,58 @@
+"""Texts to labels."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from export.runtime.executor import Executor
+from export.runtime.pipelines.base import Pipeline
+from export.runtime.pipelines.classification import softmax
+from zoo import registry
+from zoo.errors import InvalidInput
+from zoo.features import text
+from zoo.spec import ModelSpec
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """The most likely `label` of `text` with its probability `score`; `scores` holds all, most likely first."""
+
+    text: str
+    label: str
+    score: float
+    scores: dict[str, float]
+
+    def cells(self) -> tuple[str, ...]:
+        others = ", ".join(f"{label} {100 * score:.1f} %" for label, score in list(self.scores.items())[1:3])
+        return self.label, f"{100 * self.score:.1f} %", others
+
+
+class TextClassification(Pipeline):
+    """Classifies a text, or a list of texts in one batch; each answer is that of its text alone.
+
+    Raises InvalidInput for a text that is empty or not Unicode.
+    """
+
+    COLUMNS = ("label", "score", "next")
+    RIGHT = ("score",)
+
+    def __init__(self, spec: ModelSpec, executor: Executor) -> None:
+        super().__init__(spec, executor)
+        self.tokenizer = text.load(registry.file(spec.name, "tokenizer.json"))
+
+    def __call__(self, raw: str | Sequence[str]) -> list[Labelled]:
+        given: list[Any] = [raw] if isinstance(raw, str) else list(raw)
+        if not given:
+            raise InvalidInput("There is no text to classify: give at least one.")
+        tokens = text.encode(self.tokenizer, given)
+        (name,), (output,) = self.spec.signature.input_names, self.spec.signature.output_names
+        rows = softmax(self.executor.run({name: tokens})[output])
+        return [self._labelled(item, row) for item, row in zip(given, rows, strict=True)]
+
+    def _labelled(self, item: str, probabilities: np.ndarray) -> Labelled:
+        order = np.argsort(-probabilities, kind="stable")
+        scores = {self.spec.labels[index]: float(probabilities[index]) for index in order}
+        label = next(iter(scores))
+        return Labelled(item, label, scores[label], scores)

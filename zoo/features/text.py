@@ -1,0 +1,69 @@
+"""Text to token ids, the same in training and in serving: the `tokenizers` library and its files."""
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from zoo.errors import InvalidInput, UntrustedFile
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+PAD, UNKNOWN = "[PAD]", "[UNK]"
+
+
+def load(path: Path) -> "Tokenizer":
+    """The tokenizer in a `tokenizer.json`. Raises UntrustedFile for a file that holds none."""
+    from tokenizers import Tokenizer
+
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # the library raises plain Exception
+        raise UntrustedFile(f"{path} is not a tokenizer file ({error}). Reinstall the package.") from error
+
+
+def of_characters(texts: Iterable[str], *, at_least: int = 1) -> "Tokenizer":
+    """One token a character that `texts` hold `at_least` so often, in lower case and composed form (NFC), most frequent
+    first; all others are unknown.
+
+    >>> of_characters(["Ann", "Bo"]).encode("Nano").ids
+    [2, 3, 2, 5]
+    """
+    from collections import Counter
+
+    from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
+
+    counts = Counter("".join(unicodedata.normalize("NFC", text.lower()) for text in texts))
+    kept = (character for character, count in counts.items() if count >= at_least)
+    ranked = sorted(kept, key=lambda character: (-counts[character], character))
+    vocabulary = {token: index for index, token in enumerate((PAD, UNKNOWN, *ranked))}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=UNKNOWN))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Lowercase(), normalizers.NFC()])
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("."), "isolated")
+    return tokenizer
+
+
+def encode(tokenizer: "Tokenizer", texts: Sequence[str]) -> np.ndarray:
+    """int32 [N, T], T that of the longest text, padded with 0. Raises InvalidInput for a text that has no token."""
+    rows = [item.ids for item in tokenizer.encode_batch([_checked(text) for text in texts])]
+    for text, row in zip(texts, rows, strict=True):
+        if not row:
+            raise InvalidInput(f"The text {text!r} is empty: give at least one character that is not blank.")
+    padded = np.zeros((len(rows), max(map(len, rows))), "int32")
+    for index, row in enumerate(rows):
+        padded[index, : len(row)] = row
+    return padded
+
+
+def _checked(text: str) -> str:
+    """`text` without blanks around it. Raises InvalidInput for what is no text."""
+    if not isinstance(text, str):
+        raise InvalidInput(f"A text must be str, not {type(text).__name__}.")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InvalidInput(f"The text is not valid Unicode ({error.reason} at character {error.start}).") from error
+    return text.strip()

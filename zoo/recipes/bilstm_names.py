@@ -1,0 +1,54 @@
+"""bilstm.names: the nationality of a surname, from its characters.
+
+Run:      zoo train bilstm.names --seed 0
+Cost:     TODO
+Data:     surnames of 18 languages, split by the hash of the spelling, see zoo/datasets/surnames.py.
+Expect:   TODO
+Departs:  from Robertson's tutorial (a hand-made RNN, one name at a time): a bidirectional LSTM on batches, rare
+          languages drawn more often.
+"""
+
+from functools import partial
+
+from zoo.recipes.recipe import CardText, Recipe
+from zoo.recipes.sampling import balanced
+
+RECIPE = Recipe(
+    name="bilstm.names",
+    task="text classification",
+    family="text_classifier",
+    config={
+        "recurrence": "lstm",
+        "units": [96],
+        "bidirectional": True,
+        "vocabulary": 41,
+        "embedding": 48,
+        "classes": 18,
+        "dropout": 0.4,
+        "embedding_dropout": 0.1,
+    },
+    dataset="names",
+    loss="cross_entropy",
+    metric="macro_accuracy",
+    also=("accuracy",),
+    epochs=20,
+    batch_size=128,
+    learning_rate=4e-3,
+    weight_decay=1e-2,
+    label_smoothing=0.05,
+    average=0.995,
+    augment=partial(balanced, power=0.7),
+    card=CardText(
+        summary="One bidirectional LSTM layer over the characters of a surname; 18 languages.",
+        intended_use="Guess which of 18 languages a surname comes from.",
+        limits=(
+            "Says where a spelling is usual, nothing about a person.",
+            "Many surnames belong to several languages, and the lists hold 18 languages of the world's thousands.",
+            "The lists hold transcriptions into Latin letters: other scripts are outside what was measured.",
+        ),
+        preprocessing="Lower case, composed form (NFC), one token a character (tokenizer.json); "
+        "a character never seen is one common token.",
+        input_unit="token ids",
+        published=(),
+    ),
+)
