@@ -1,4 +1,4 @@
-"""The command line: `zoo list|show|predict|eval|train|export|check|bench|publish`.
+"""The command line: `zoo list|show|predict|eval|listen|train|tune|inspect|export|check|bench|publish`.
 
 Exit codes: 0 done, 1 a check failed, 2 wrong usage. `--json` prints the same facts for machines.
 """
@@ -8,7 +8,18 @@ from typing import Any, NoReturn
 
 import typer
 
-from zoo.cli import bench, evaluating, exporting, listing, predicting, publishing, training
+from zoo.cli import (
+    bench,
+    evaluating,
+    exporting,
+    inspecting,
+    listening,
+    listing,
+    predicting,
+    publishing,
+    training,
+    tuning,
+)
 from zoo.errors import ZooError
 
 app = typer.Typer(
@@ -25,8 +36,11 @@ app.command("show")(listing.show)
 app.command("predict")(predicting.predict)
 app.command("eval")(evaluating.evaluate)
 app.command("train")(training.train)
+app.command("tune")(tuning.tune)
+app.command("inspect")(inspecting.inspect)
 app.command("export")(exporting.export)
 app.command("check")(exporting.check)
+app.command("listen")(listening.listen)
 app.command("bench")(bench.bench)
 app.command("publish", hidden=True)(publishing.publish)
 

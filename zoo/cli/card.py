@@ -104,6 +104,9 @@ def _fill(folder: Path, recipe: Recipe, run: _Run, scores: list[Score]) -> Model
     to_onnx(run.model, folder / "model.onnx", spec=spec)
     if recipe.card and recipe.card.streaming:
         to_onnx(run.model, folder / "streaming.onnx", spec=spec, streaming=True)
+    tokenizer = datasets.get(recipe.dataset).tokenizer
+    if tokenizer:
+        tokenizer().save(str(folder / "tokenizer.json"))
     files = sorted(folder.iterdir())
     spec = dataclasses.replace(
         spec,

@@ -9,9 +9,10 @@ import typer
 from export.backends import open_model
 from export.quiet import quiet
 from zoo import datasets, registry
-from zoo.cli.output import AsJson, console, number, print_json
+from zoo.cli.output import AsJson, console, print_json
 from zoo.cli.quiet import import_tensorflow
 from zoo.evaluation import evaluate as score_of
+from zoo.evaluation import number
 
 
 def evaluate(

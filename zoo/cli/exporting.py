@@ -8,14 +8,16 @@ import typer
 from export.quiet import quiet
 from zoo.cli.output import AsJson, console, print_json, print_lines, size
 from zoo.cli.quiet import import_tensorflow
+from zoo.errors import ParityError
 
 
 def export(
     model: Annotated[str, typer.Argument(help="A model name, or the path of a .keras file.")],
     to: Annotated[str, typer.Option(help="Formats, separated by commas.")] = "onnx,tflite,saved_model",
     out: Annotated[Path, typer.Option(help="The folder that gets OUT/NAME/.")] = Path("out"),
-    quantize: Annotated[str | None, typer.Option(help="dynamic, float16 or int8.")] = None,
+    quantize: Annotated[str | None, typer.Option(help="dynamic, float16, int8 or int16x8.")] = None,
     streaming: Annotated[bool, typer.Option("--streaming", help="States become inputs and outputs.")] = False,
+    chunk: Annotated[int, typer.Option(help="The steps a streaming TFLite file takes at a time.")] = 1,
     as_json: AsJson = False,
 ) -> None:
     """Writes the model in each format, runs what was written, and compares it with Keras."""
@@ -24,7 +26,7 @@ def export(
 
     formats = tuple(name.strip() for name in to.split(",") if name.strip())
     with quiet():  # LiteRT announces its delegates on standard error
-        artifacts = engine.export(model, to=formats, out=out, quantize=quantize, streaming=streaming)
+        artifacts = engine.export(model, to=formats, out=out, quantize=quantize, streaming=streaming, chunk=chunk)
     if as_json:
         print_json([artifact.as_json() for artifact in artifacts])
         return
@@ -42,10 +44,15 @@ def check(
     import_tensorflow()
     from export.check import check_file
 
-    with quiet():
-        report = check_file(path, against=against)
+    try:
+        with quiet():
+            report = check_file(path, against=against)
+    except ParityError as error:
+        if as_json:
+            print_json({"path": str(path), "ok": False, "error": str(error)})
+        raise
     if as_json:
-        print_json({"path": str(path), "max_abs_diff": report.max_abs_diff, "allowed": report.allowed, "ok": True})
+        print_json({"path": str(path), "ok": True, "max_abs_diff": report.max_abs_diff, "allowed": report.allowed})
         return
     console.print(
         f"{path}  max|diff| {report.max_abs_diff:.1e} (allowed {report.allowed:.0e})  ok", soft_wrap=True, markup=False

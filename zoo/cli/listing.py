@@ -7,9 +7,10 @@ import typer
 from rich.markup import escape
 
 from zoo import registry
-from zoo.cli.output import AsJson, console, number, print_json, print_table, size
+from zoo.cli import costing
+from zoo.cli.output import AsJson, console, print_json, print_table, size
 from zoo.errors import UnknownName
-from zoo.evaluation import metric
+from zoo.evaluation import metric, number
 from zoo.spec import ModelSpec
 
 
@@ -43,9 +44,16 @@ def list_models(
     print_table(columns, rows, right=("score", "published", "parameters", "size"))
 
 
-def show(name: Annotated[str, typer.Argument(help="A model name.")], as_json: AsJson = False) -> None:
+def show(
+    name: Annotated[str, typer.Argument(help="A model name.")],
+    cost: Annotated[bool, typer.Option("--cost", help="Instead: size, memory and latency, measured here.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """The card of one model: what it does, how well, from what data, under which licence."""
     spec = registry.get(name)
+    if cost:
+        costing.show(name, as_json)
+        return
     if as_json:
         print_json(dataclasses.asdict(spec))
         return

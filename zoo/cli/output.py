@@ -9,8 +9,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from zoo.evaluation import METRICS
-
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 console = Console(highlight=False)
 progress_console = Console(stderr=True, highlight=False)
@@ -47,12 +45,3 @@ def size(count: int) -> str:
     if count < 1024:
         return f"{count} B"
     return f"{count / 1024:.0f} KiB" if count < 1024**2 else f"{count / 1024**2:.1f} MiB"
-
-
-def number(metric: str, value: float) -> str:
-    """A score as people write it.
-
-    >>> number("accuracy", 0.95123), number("mean_squared_error", 0.00123)
-    ('95.1 %', '0.00123')
-    """
-    return f"{100 * value:.1f} %" if METRICS[metric].percent else f"{value:.3g}"

@@ -17,6 +17,7 @@ def predict(
     name: Annotated[str, typer.Argument(help="A model name.")],
     inputs: Annotated[list[str], typer.Argument(help="What the model reads: `zoo show NAME` says what that is.")],
     backend: Annotated[str, typer.Option(help="onnx, keras, tflite or saved_model.")] = "onnx",
+    at: Annotated[int | None, typer.Option(help="Forecast as of this row; the rows behind it are the truth.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the answers to the only input as a picture.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -27,6 +28,7 @@ def predict(
         import_tensorflow()
     with quiet():  # LiteRT announces its delegates on standard error
         pipeline = zoo.pipeline(name, backend)
+        pipeline = pipeline if at is None else pipeline.at(at)
         answers = [(raw, _predictions(pipeline, raw)) for raw in inputs]
     if plot:
         pipeline.plot(inputs[0], answers[0][1], plot)

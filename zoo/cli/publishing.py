@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from zoo.cli.output import console, number
+from zoo.cli.output import console
 from zoo.cli.quiet import import_tensorflow
+from zoo.evaluation import number
 
 
 def publish(

@@ -1,4 +1,7 @@
-"""The batches of an epoch."""
+"""The batches of an epoch, and a model run on batches of any length."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import keras
 import numpy as np
@@ -32,3 +35,40 @@ class Cut(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[Arrays, np.ndarray]:
         batch = cut_split(self.split.take(slice(index * self.size, (index + 1) * self.size)))
         return batch.x, batch.y
+
+
+def cut_batches(split: Split, size: int) -> Any:
+    """What `fit` takes: batches whose lengths differ. TensorFlow must be told so, or it traces the model anew for each
+    length."""
+    batches = Cut(split, size)
+    if keras.backend.backend() != "tensorflow":
+        return batches
+    import tensorflow as tf
+
+    def each() -> Iterator[tuple[Arrays, np.ndarray]]:
+        return (batches[index] for index in range(len(batches)))
+
+    signature = keras.tree.map_structure(
+        lambda array: tf.TensorSpec([None] * min(array.ndim, 2) + list(array.shape[2:]), array.dtype),
+        (split.x, split.y),
+    )
+    dataset = tf.data.Dataset.from_generator(each, output_signature=signature)
+    return dataset.apply(tf.data.experimental.assert_cardinality(len(batches))).prefetch(2)
+
+
+def runner(model: keras.Model) -> Callable[[Arrays], dict[str, np.ndarray]]:
+    """`model` as a function of a batch of any length, to its outputs by name, not training."""
+    call: Callable[[Arrays], Any] = model.predict_on_batch
+    if keras.backend.backend() == "tensorflow":  # where `predict_on_batch` traces the model anew for each length
+        import tensorflow as tf
+
+        traced = tf.function(lambda x: model(x, training=False), reduce_retracing=True)
+        call = lambda x: keras.tree.map_structure(keras.ops.convert_to_numpy, traced(x))  # noqa: E731  # one of two
+
+    def run(x: Arrays) -> dict[str, np.ndarray]:
+        found = call(keras.tree.map_structure(keras.ops.convert_to_tensor, x))
+        if isinstance(found, dict):
+            return found
+        return dict(zip(model.output_names, found if isinstance(found, list) else [found], strict=True))
+
+    return run

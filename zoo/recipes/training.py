@@ -11,12 +11,12 @@ import keras
 import numpy as np
 
 from zoo import datasets, models
-from zoo.datasets import Arrays, Dataset, Split, Splits
+from zoo.datasets import Dataset, Split, Splits
 from zoo.errors import InvalidInput
 from zoo.evaluation import metric, outputs_of
 from zoo.loading import WEIGHTS
-from zoo.recipes import checkpoint, losses
-from zoo.recipes.batches import Cut, bucketed
+from zoo.recipes import carried, checkpoint, losses, truncated
+from zoo.recipes.batches import bucketed, cut_batches, runner
 from zoo.recipes.checkpoint import Progress
 from zoo.recipes.recipe import Recipe
 
@@ -58,12 +58,10 @@ def train(
     resume: bool = False,
     dataset: Dataset | None = None,
     report: Report = lambda step: None,
-    prepare: Callable[[keras.Model], None] = lambda model: None,
 ) -> Trained:
     """Runs `recipe` in `folder` (`checkpoint.npz`, then `model.weights.h5`) and returns the kept model.
 
-    `dataset` stands in for the recipe's own; it needs the same shapes. `prepare` is given the fresh model before the
-    first step, to set or freeze weights (`transfer.py`).
+    `dataset` stands in for the recipe's own; it needs the same shapes.
 
     With `resume` it goes on where the checkpoint stands and ends with the weights of an unbroken run.
     Raises InvalidInput for a seed or a number of epochs that cannot be, for a folder that cannot be written to or holds
@@ -76,11 +74,12 @@ def train(
         raise InvalidInput(f"seed={seed} is no seed: give a whole number from 0 to {2**32 - 1}.")
     _prepare(folder, resume)
     data = dataset or datasets.get(recipe.dataset)
-    run = _Run(recipe, folder, seed, epochs, data.load(), prepare)
+    run = _Run(recipe, folder, seed, epochs, data.load())
     run.resume()
     while run.progress.epoch < run.epochs and not run.is_patience_out():
         run.one_epoch(report)
     run.load(run.kept)
+    run.let_go()
     if recipe.calibrate:
         recipe.calibrate(run.model, run.splits.validation)
     run.model.save_weights(folder / PARTIAL)
@@ -106,33 +105,31 @@ def _prepare(folder: Path, resume: bool) -> None:
 
 
 class _Run:
-    def __init__(
-        self,
-        recipe: Recipe,
-        folder: Path,
-        seed: int,
-        epochs: int,
-        splits: Splits,
-        prepare: Callable[[keras.Model], None],
-    ) -> None:
+    def __init__(self, recipe: Recipe, folder: Path, seed: int, epochs: int, splits: Splits) -> None:
         self.recipe, self.path, self.seed, self.epochs = recipe, folder / CHECKPOINT, seed, epochs
         self.metric = metric(recipe.metric)
         identity = {"recipe": recipe.name, "config": recipe.config, "seed": seed, "epochs": epochs}
         self.progress = Progress({**identity, "changed": recipe.changed} if recipe.changed else identity)
         keras.utils.set_random_seed(seed)
         self.splits = splits
-        self.steps = len(self.splits.train) // recipe.batch_size
-        self.model = models.build(recipe.family, recipe.config)
+        if recipe.carry:
+            self.steps = carried.batches(self.splits.train, recipe.batch_size, recipe.carry)
+        else:
+            self.steps = len(self.splits.train) // recipe.batch_size
+        lanes = {"lanes": recipe.batch_size} if recipe.carry else {}
+        self.model = models.build(recipe.family, {**recipe.config, **lanes})
         for layer in self.model.layers:
             if isinstance(layer, keras.layers.Normalization):
                 layer.adapt(self.splits.train.x)
-        prepare(self.model)
+        if recipe.start:
+            recipe.start(self.model)
         # XLA on the CPU makes stacked recurrences five times slower; the JAX backend cannot do without it.
         jit = keras.backend.backend() != "tensorflow"
         self.model.compile(_optimizer(recipe, self.steps * epochs), losses.build(recipe), jit_compile=jit)
         self.model.optimizer.build(self.model.trainable_variables)
         self.average = self.weights()
         self.kept = self.weights()
+        self.run = runner(self.model)
 
     def resume(self) -> None:
         if not self.path.exists():
@@ -152,7 +149,7 @@ class _Run:
         data = self.epoch_data(np.random.default_rng([self.seed, epoch]))
         batch = self.recipe.batch_size
         if self.recipe.bucketed:
-            self.model.fit(Cut(data, batch), shuffle=False, verbose=0, callbacks=[callback])
+            self.model.fit(cut_batches(data, batch), shuffle=False, verbose=0, callbacks=[callback])
         else:
             self.model.fit(data.x, data.y, batch_size=batch, shuffle=False, verbose=0, callbacks=[callback])
         validation, loss = self.validate(), callback.loss
@@ -167,6 +164,9 @@ class _Run:
     def epoch_data(self, rng: np.random.Generator) -> Split:
         """The training split in a new order, augmented; the remainder of the last batch is left out."""
         train, batch = self.splits.train, self.recipe.batch_size
+        if self.recipe.carry:
+            truncated.reset(self.model)
+            return carried.epoch(rng, train, batch, self.recipe.carry)
         order = bucketed(rng, train.x, batch) if self.recipe.bucketed else rng.permutation(len(train))
         split = train.take(order[: self.steps * batch])
         return self.recipe.augment(rng, split) if self.recipe.augment else split
@@ -180,11 +180,21 @@ class _Run:
     def load(self, weights: Sequence[np.ndarray]) -> None:
         _assign(self.model.weights, weights)
 
+    def let_go(self) -> None:
+        """Of states that were carried: from here on the model takes any number of rows, each from zero states."""
+        if self.recipe.carry:
+            self.model = models.build(self.recipe.family, self.recipe.config)
+            self.load(self.kept)
+
     def validate(self) -> float:
         current = self.weights()
         self.load(self.judged())
         split = self.splits.validation
-        value = self.metric.measure(split.y, _outputs(self.model, split.x))
+        if self.recipe.carry:
+            outputs = carried.surprisals(self.model, split, self.recipe.carry)
+        else:
+            outputs = outputs_of(self.run, split.x)
+        value = self.metric.measure(split.y, outputs)
         self.load(current)
         return value
 
@@ -229,16 +239,6 @@ def _optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
         0.0, max(1, steps - warmup), warmup_target=recipe.learning_rate, warmup_steps=warmup
     )
     return keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay, global_clipnorm=recipe.clip_norm)
-
-
-def _outputs(model: keras.Model, x: Arrays) -> Arrays:
-    def run(batch: Arrays) -> dict[str, np.ndarray]:
-        found = model.predict_on_batch(batch)
-        if isinstance(found, dict):
-            return found
-        return dict(zip(model.output_names, found if isinstance(found, list) else [found], strict=True))
-
-    return outputs_of(run, x)
 
 
 def _values(variables: Sequence[Any]) -> list[np.ndarray]:
