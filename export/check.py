@@ -9,20 +9,25 @@ recurrence stands between two answers it grows as far as it can (`zoo eval` tell
 Inputs that Keras itself refuses (a length a pooling layer cannot take, say) are skipped and reported.
 """
 
+import contextlib
 import dataclasses
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
+from export.manifest import Manifest
 from export.probes import Domain, Probe, probes
 from export.runtime.executor import Executor
 from export.runtime.inputs import Arrays
-from zoo.errors import InvalidInput, ParityError
+from zoo.errors import DataMissing, InvalidInput, ParityError
 from zoo.spec import Signature, TensorSpec
+
+if TYPE_CHECKING:
+    from export.subject import Subject
 
 ALLOWED: dict[str | None, float] = {None: 1e-4, "float16": 1e-2, "dynamic": 5e-2, "int8": 1e-1, "int16x8": 1e-1}
 _STREAMED_STEPS = 200
@@ -104,14 +109,27 @@ def check_file(path: str | os.PathLike[str], against: Any = None) -> Report:
         raise InvalidInput(
             f"{file} does not say which model it was made from. Name it: zoo check {file} --against model.keras"
         )
-    source = resolve(against).source
+    subject = resolve(against)
+    source = subject.source
     whole, known = KerasExecutor(source, float32=True), domains(source)
     quantize = metadata.quantize if metadata else None
     candidate = Checked(file.name, _FORMATS.get(file.suffix, "saved_model"), executor, fixes_sizes=True)
     if executor.signature.states:
         return check_stream(candidate, whole, known, quantize=quantize)
     candidate = dataclasses.replace(candidate, executor=_renamed(executor, source.signature))
-    return check(candidate, whole, known, quantize=quantize)
+    samples = _samples(subject, metadata) if metadata and metadata.calibrated else ()
+    return check(candidate, whole, known, quantize=quantize, samples=samples)
+
+
+def _samples(subject: "Subject", metadata: Manifest) -> list[Arrays]:
+    """Input inside the ranges a full-integer file was calibrated for: that of the model's data set, or alike."""
+    from export import calibration
+
+    signature = subject.source.signature
+    if subject.spec is not None:
+        with contextlib.suppress(DataMissing):
+            return list(calibration.fitting(signature, calibration.typical(subject.spec, signature, "int8")))
+    return list(calibration.alike(metadata.signature.inputs, metadata.calibrated))
 
 
 class _Renamed(Executor):

@@ -6,32 +6,31 @@ target; the model is read and run, never changed.
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import keras
 import tensorflow as tf
 
+from export import calibration, manifest
 from export import check as checks
-from export import manifest
 from export.artifact import Artifact, Written
+from export.calibration import Batches
 from export.executors import KerasExecutor, SavedModelExecutor, domains
 from export.lowering.source import Source
 from export.manifest import Bundle, Manifest, Parity
 from export.probes import probes
 from export.runtime import Executor, load
-from export.runtime.inputs import Arrays, checked
+from export.runtime.inputs import Arrays
 from export.staging import staged
 from export.subject import Subject, resolve
-from zoo.errors import DataMissing, ExportError, InvalidInput, unknown_name
+from zoo.errors import ExportError, InvalidInput, unknown_name
 from zoo.spec import ModelSpec, Signature
 
 Model: TypeAlias = keras.Model | str | os.PathLike[str]
-Calibration = Iterable[Mapping[str, Any]]
 QUANTIZE = ("dynamic", "float16", "int8", "int16x8")
-_EXAMPLES = 100
 _MICRO_NOTE = "TensorFlow Lite Micro runs the file in an arena of {} bytes."
 
 
@@ -105,7 +104,7 @@ def export(
     streaming: bool = False,
     chunk: int = 1,
     quantize: str | None = None,
-    calibration: Calibration | None = None,
+    calibration: Batches | None = None,
     check: bool = True,
 ) -> list[Artifact]:
     """Writes `model` (a `keras.Model`, a `.keras` path or a zoo name) in each format to the folder `out/<name>/`:
@@ -149,7 +148,7 @@ def to_tflite(
     streaming: bool = False,
     chunk: int = 1,
     quantize: str | None = None,
-    calibration: Calibration | None = None,
+    calibration: Batches | None = None,
     check: bool = True,
 ) -> Artifact:
     """Writes one `.tflite` file. Arguments and errors as in `export`."""
@@ -194,7 +193,7 @@ def _job(
     streaming: bool,
     chunk: int,
     quantize: str | None,
-    calibration: Calibration | None,
+    batches: Batches | None,
 ) -> Job:
     if isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1:
         raise InvalidInput(
@@ -210,39 +209,9 @@ def _job(
                 f"Leave {name!r} out, or export it without quantisation."
             )
     subject = resolve(model, spec)
-    if calibration is None and quantize and any(quantize in FORMATS[name].calibrated for name in formats):
-        calibration = _typical(subject, quantize)
-    return Job(subject, streaming, chunk, quantize, _calibration(subject.source.signature, calibration))
-
-
-def _typical(subject: Subject, quantize: str | None) -> Calibration:
-    """Training examples of a zoo model, spread over its data set."""
-    if subject.spec is None:
-        raise InvalidInput(
-            f"quantize={quantize!r} needs calibration data: calibration=[{{'input name': array}}, …], "
-            "some 100 batches of what the model will see."
-        )
-    from zoo import datasets
-
-    try:
-        train = datasets.get(subject.spec.dataset.name).load().train
-    except DataMissing as error:
-        raise DataMissing(f"quantize={quantize!r} needs calibration data: {error} Or give calibration=.") from error
-    name, step = subject.source.signature.input_names[0], max(1, len(train) // _EXAMPLES)
-    batches = (train.take(slice(index, index + 1)).x for index in range(0, len(train), step))
-    return [batch if isinstance(batch, Mapping) else {name: batch} for batch in batches]
-
-
-def _calibration(signature: Signature, batches: Calibration | None) -> tuple[Arrays, ...]:
-    arrays = []
-    for index, batch in enumerate(batches or ()):
-        try:
-            arrays.append(checked(signature.inputs, batch))
-        except InvalidInput as error:
-            raise InvalidInput(f"Calibration batch {index}: {error}") from error
-    if batches is not None and not arrays:
-        raise InvalidInput("calibration holds no batch. Give some 100 batches of what the model will see.")
-    return tuple(arrays)
+    if batches is None and quantize and any(quantize in FORMATS[name].calibrated for name in formats):
+        batches = calibration.typical(subject.spec, subject.source.signature, quantize)
+    return Job(subject, streaming, chunk, quantize, calibration.fitting(subject.source.signature, batches))
 
 
 def _make(job: Job, name: str, path: Path, check: bool) -> tuple[Artifact, Manifest]:
@@ -259,13 +228,14 @@ def _make(job: Job, name: str, path: Path, check: bool) -> tuple[Artifact, Manif
 
 
 def _manifest(job: Job, name: str, signature: Signature) -> Manifest:
-    spec = job.subject.spec
+    spec, fits = job.subject.spec, job.quantize in FORMATS[name].calibrated
     described = Manifest(
         name=job.subject.name,
         format=name,
         signature=signature,
         quantize=job.quantize,
         streaming=job.streaming,
+        calibrated=calibration.spreads(job.subject.source.signature, job.calibration) if fits else {},
         versions={"keras": keras.__version__, "tensorflow": tf.__version__},
     )
     if spec is None:

@@ -31,8 +31,19 @@ class Parity:
 
 
 @dataclass(frozen=True)
+class Spread:
+    """What the calibration data held in each feature of one input."""
+
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+    lowest: tuple[float, ...]
+    highest: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Manifest:
-    """`files` maps each file of the artifact, relative to `manifest.json`, to its sha256.
+    """`files` maps each file of the artifact, relative to `manifest.json`, to its sha256; `calibrated` tells what a
+    full-integer file was calibrated with.
 
     `parity` is None where the export ran with `check=False`. `sample_rate` is in Hz, `version` is the zoo model's.
     """
@@ -51,6 +62,7 @@ class Manifest:
     operators: dict[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     files: dict[str, str] = field(default_factory=dict)
+    calibrated: dict[str, Spread] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -7,18 +7,20 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from export import tflite_file
+from export import tflite_file, tflite_loops
 from export.artifact import Written
 from export.lowering.source import Source
 from export.lowering.tflite import TFLiteTarget, channels_last
 from export.lowering.trace import Tracer, flat_layers, lowered
 from export.manifest import KEY
 from export.saved_model import SIGNATURE, ConcreteFunction, save, traced
-from export.tflite_converter import convert, convert_apart, layer_of, save_examples
+from export.tflite_calibration import record
+from export.tflite_converter import ANSWERS, convert, convert_apart, layer_of, save_examples
 from zoo.errors import InvalidInput, Unsupported
 from zoo.spec import TensorSpec
 
-QUANTIZATIONS = (None, "float16", "dynamic", "int8", "int16x8")
+INTEGERS = ("int8", "int16x8")
+QUANTIZATIONS = (None, "float16", "dynamic", *INTEGERS)
 _LEAST_WEIGHTS = 1024  # the converter's own bound for dynamic range quantisation
 Calibration = Iterable[Mapping[str, np.ndarray]]
 
@@ -54,16 +56,20 @@ def write(
         if examples:
             _require_integers(quantize, tracer.target, function, layers)
             save_examples(folder / "calibration.npz", examples)
+        loops = record(source, specs, _target(quantize), examples, folder / ANSWERS) if tracer.target.marked else {}
         save({SIGNATURE: function}, folder / "saved_model", source.model.name)
         content = convert_apart(folder, str(quantize)) if examples else convert(folder, quantize, layers)
-    content = tflite_file.finish(content, {KEY: manifest})
+    content = tflite_file.finish(tflite_loops.replace(content, loops) if loops else content, {KEY: manifest})
     path.write_bytes(content)
     return Written(tflite_file.operators(content), [*tracer.notes, *_state_note(tracer.target)])
 
 
 def _target(quantize: str | None) -> TFLiteTarget:
-    resets = quantize in (None, "float16")
-    return TFLiteTarget(resets=resets, least_weights=_LEAST_WEIGHTS if quantize == "dynamic" else 0)
+    return TFLiteTarget(
+        resets=quantize in (None, "float16"),
+        least_weights=_LEAST_WEIGHTS if quantize == "dynamic" else 0,
+        integers=quantize if quantize in INTEGERS else None,
+    )
 
 
 def _fixed(spec: TensorSpec, batch: int, time: int | None) -> tf.TensorSpec:
@@ -89,7 +95,7 @@ def _examples(
     if quantize not in QUANTIZATIONS:
         known = ", ".join(repr(name) for name in QUANTIZATIONS)
         raise InvalidInput(f"Unknown quantize={quantize!r} for TFLite; use one of {known}.")
-    if quantize not in ("int8", "int16x8"):
+    if quantize not in INTEGERS:
         return []
     examples = []
     for item in calibration or ():
@@ -126,7 +132,7 @@ def _checked(source: Source, item: Mapping[str, np.ndarray]) -> dict[str, np.nda
 def _require_integers(
     quantize: str | None, target: TFLiteTarget, function: ConcreteFunction, layers: Collection[str]
 ) -> None:
-    """Full integer quantisation of an unfused recurrence ends the converter's process, so it is not begun."""
+    """Full integer quantisation of any other loop ends the converter's process, so it is not begun."""
     loops = [node.name for node in function.graph.as_graph_def().node if "While" in node.op]
     refused = [*target.unfused, *(layer_of(path, layers) or path for path in loops)]
     if refused:
@@ -134,9 +140,4 @@ def _require_integers(
             f"quantize={quantize!r} cannot quantise layer {refused[0]!r}: TFLite has integer arithmetic for the fused "
             "LSTM only (tanh and sigmoid, zero initial states, no returned states). "
             "Use quantize='dynamic' or 'float16', or make it such an LSTM."
-        )
-    if quantize == "int16x8" and target.fused:
-        raise Unsupported(
-            f"quantize='int16x8' cannot quantise layer {target.fused[0]!r}: the TFLite converter has no 16-bit "
-            "UNIDIRECTIONAL_SEQUENCE_LSTM. Use quantize='int8', 'dynamic' or 'float16'."
         )

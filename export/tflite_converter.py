@@ -20,18 +20,37 @@ from zoo.errors import ExportError, Unsupported
 
 SIGNATURE = "serving_default"
 TIMEOUT_SECONDS = 900
+ANSWERS = "answers.npz"  # in the folder, where recurrences are marked: see `tflite_calibration`
 
 
 def convert(folder: Path, quantize: str | None, layers: Collection[str] = ()) -> bytes:
     """Built-in operators only. Raises Unsupported for a model that needs others, naming the operator and which of
     `layers` it is in."""
     converter = tf.lite.TFLiteConverter.from_saved_model(str(folder / "saved_model"), signature_keys=[SIGNATURE])
-    _configure(converter, quantize, folder)
+    marked = (folder / ANSWERS).exists()
+    _configure(converter, None if marked else quantize, folder)
     try:
         with quiet():
+            if marked:
+                return _around_markers(converter, str(quantize), folder)
             return tflite_integers.convert(converter) if quantize == "int8" else bytes(converter.convert())
     except Exception as error:  # the converter raises ConverterError, RuntimeError and ValueError alike
         raise _explained(error, layers) from error
+
+
+def _around_markers(converter: Any, quantize: str, folder: Path) -> bytes:
+    """Everything in integers but the markers. Raises Unsupported for other custom operators."""
+    from export import tflite_calibration
+
+    converter.allow_custom_ops = True
+    content = bytes(converter.convert())
+    foreign = tflite_calibration.foreign(content)
+    if foreign:
+        raise Unsupported(_no_operator(foreign[0], ""))
+    gap = tflite_calibration.cut(content)
+    examples = [example for _, example in _examples(folder / "calibration.npz")]
+    feeds = list(gap.feeds(examples, tflite_calibration.load(folder / ANSWERS)))
+    return tflite_calibration.joined(tflite_integers.quantized(gap.content, feeds, quantize), gap)
 
 
 def convert_apart(folder: Path, quantize: str) -> bytes:
@@ -89,12 +108,16 @@ def _explained(error: Exception, layers: Collection[str]) -> Exception:
     for item in getattr(error, "errors", ()):
         if item.operator.name:
             operator = item.operator.name.removeprefix("tf.")
-            return Unsupported(
-                f"TFLite has no built-in operator for {operator}{_place(item, layers)}. Replace what computes it by "
-                "layers TFLite has, or export to 'onnx' or 'saved_model'."
-            )
+            return Unsupported(_no_operator(operator, _place(item, layers)))
     text = (str(error).strip() or type(error).__name__).splitlines()[0]
     return Unsupported(f"The TFLite converter refused the model: {text} Export to 'onnx' or 'saved_model' instead.")
+
+
+def _no_operator(operator: str, place: str) -> str:
+    return (
+        f"TFLite has no built-in operator for {operator}{place}. Replace what computes it by layers TFLite has, or "
+        "export to 'onnx' or 'saved_model'."
+    )
 
 
 def layer_of(path: str, layers: Collection[str]) -> str | None:

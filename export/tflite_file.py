@@ -8,6 +8,8 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from export.tflite_graph import Graph
+
 _BUILTIN = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
 _LSTM = schema.BuiltinOperator.UNIDIRECTIONAL_SEQUENCE_LSTM
 _HIDDEN_STATE, _CELL_STATE = 18, 19  # among the operator's inputs
@@ -41,12 +43,9 @@ def operators(content: bytes) -> dict[str, int]:
     return dict(sorted((_name(model.operatorCodes[index]), count) for index, count in codes.items()))
 
 
-def positions(content: bytes) -> tuple[list[str], list[str]]:
+def positions(content: bytes) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The names of the inputs and of the outputs, in the order of the graph, which TensorFlow Lite Micro goes by."""
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
-    (signature,), graph = model.signatureDefs, model.subgraphs[0]
-    named = [{item.tensorIndex: item.name.decode() for item in side} for side in (signature.inputs, signature.outputs)]
-    return [named[0][index] for index in graph.inputs], [named[1][index] for index in graph.outputs]
+    return Graph.read(content).signature()
 
 
 def builtin_code(model: Any, operator: Any) -> int:

@@ -6,11 +6,15 @@ six such operators that are a thousandth of its arithmetic. They stay in float32
 comes after them: within 0.1 points of float32 on the test split (`zoo/benchmarks/results/quantized_scores.csv`).
 """
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 
 from export.tflite_file import builtin_code
+from export.tflite_graph import Graph
 
 _WEIGHTED = {
     getattr(schema.BuiltinOperator, name)
@@ -28,13 +32,28 @@ def convert(converter: Any) -> bytes:
     return bytes(mlir_quantize(calibrated, denylisted_nodes=preparation(calibrated)))
 
 
+def quantized(content: bytes, feeds: Sequence[list[np.ndarray]], quantize: str) -> bytes:
+    """A float file in "int8" or "int16x8"; `feeds` are examples in the order of its inputs."""
+    if not Graph.read(content).operators:
+        return content
+    from tensorflow.lite.python.convert import mlir_quantize
+    from tensorflow.lite.python.optimize import calibrator
+
+    calibration = calibrator.Calibrator(calibrator.add_intermediate_tensors(content))
+    if quantize == "int16x8":  # which the newer quantiser does not do
+        types = tf.float32, tf.float32, True, tf.int16, tf.int64
+        return bytes(calibration.calibrate_and_quantize(lambda: iter(feeds), *types))
+    calibrated = calibration.calibrate(lambda: iter(feeds))
+    return bytes(mlir_quantize(calibrated, denylisted_nodes=preparation(calibrated)))
+
+
 def preparation(content: bytes) -> list[str]:
     """The outputs of the operators that depend on the inputs and constants alone, up to the first that has weights."""
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
     graph = model.subgraphs[0]
     known = set(graph.inputs) | {index for index, tensor in enumerate(graph.tensors) if _constant(model, tensor)}
     names = []
-    for operator in graph.operators:
+    for operator in graph.operators or ():
         read = {index for index in operator.inputs if index >= 0}
         if read <= known and builtin_code(model, operator) not in _WEIGHTED:
             known |= set(operator.outputs)

@@ -4,20 +4,23 @@
     zoo.describe("gru.har")             the card
     zoo.load("gru.har")                 keras.Model, pretrained
     zoo.pipeline("gru.har", "onnx")     raw input in, labelled prediction out, on any backend
+    zoo.inspect("gru.har", x)           gates and states over time
 
 Importing this package imports neither Keras nor TensorFlow; `load` and the Keras backends do.
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import keras
 
     from export.runtime.pipelines import Pipeline
+    from zoo.inspection import Inspection
     from zoo.spec import ModelSpec
 
 __version__ = "0.1.0"
-__all__ = ["describe", "list_models", "load", "pipeline"]
+__all__ = ["describe", "inspect", "list_models", "load", "pipeline"]
 
 
 def list_models(pattern: str = "*") -> list[str]:
@@ -77,3 +80,19 @@ def pipeline(name: str, backend: str = "onnx") -> "Pipeline":
     from export.runtime.pipelines import pipeline
 
     return pipeline(describe(name), open_model(name, backend))
+
+
+def inspect(
+    model: "keras.Model | str", x: "Any", layer: str | None = None, units: "Sequence[int] | None" = None
+) -> "Inspection":
+    """The gates and states of a recurrent layer over x [batch, time, feature], as arrays, and as a picture by `plot`.
+
+    layer: its name; the first recurrent layer unless given.  units: indices; all unless given.
+
+    >>> import numpy as np
+    >>> inspect("gru.har", np.zeros((128, 9), "float32"))["update_gate"].shape
+    (1, 128, 64)
+    """
+    from zoo.inspection import inspect
+
+    return inspect(model, x, layer, units)

@@ -5,14 +5,14 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from export.lowering.trace import Run, States, Tracer
+from export.lowering.trace import Run, States, Step, Tracer
 
 
 def run_loop(tracer: Tracer, layer: keras.layers.RNN, x: tf.Tensor, states: States, mask: tf.Tensor | None) -> Run:
     """x [B, T, …] -> (outputs [B, T, …] in the order of time, final states); masks of any pattern, exact.
 
-    Written with a `TensorArray` of static element shape, which TFLite converts to built-in operators, and written in
-    the order of the iterations, which is all an ONNX `Loop` can do; hence a backwards layer reads a reversed sequence.
+    Outputs are written in the order of the iterations, which is all an ONNX `Loop` can do; hence a backwards layer
+    reads a reversed sequence.
     """
     batch, steps = tf.shape(x)[0], tf.shape(x)[1]
     structure = keras.tree.map_structure(lambda _: None, layer.get_initial_state(batch_size=1))
@@ -38,7 +38,7 @@ def run_loop(tracer: Tracer, layer: keras.layers.RNN, x: tf.Tensor, states: Stat
     if static is not None and (layer.unroll or tracer.target.unrolls(static)):
         outputs, states = _unrolled(step, static, previous, states)
     else:
-        outputs, states = _rolled(step, steps, previous, states)
+        outputs, states = tracer.target.roll(step, steps if static is None else static, previous, states)
     if mask_by_time is not None and layer.zero_output_for_mask:
         outputs = tf.where(_column(mask_by_time, outputs), outputs, 0.0)
     outputs = _by_time(outputs, False)
@@ -52,23 +52,12 @@ def _by_time(x: tf.Tensor, backwards: bool) -> tf.Tensor:
     return tf.reverse(swapped, [0]) if backwards else swapped
 
 
-def _unrolled(step: Any, steps: int, output: tf.Tensor, states: list[tf.Tensor]) -> Run:
+def _unrolled(step: Step, steps: int, output: tf.Tensor, states: list[tf.Tensor]) -> Run:
     outputs = []
     for t in range(steps):
         output, states = step(t, output, states)
         outputs.append(output)
     return tf.stack(outputs), states
-
-
-def _rolled(step: Any, steps: tf.Tensor, output: tf.Tensor, states: list[tf.Tensor]) -> Run:
-    array = tf.TensorArray(tf.float32, steps, element_shape=output.shape)
-
-    def body(t: tf.Tensor, output: tf.Tensor, array: tf.TensorArray, *states: tf.Tensor) -> tuple[Any, ...]:
-        output, new = step(t, output, list(states))
-        return t + 1, output, array.write(t, output), *new
-
-    _, _, array, *states = tf.while_loop(lambda t, *_: t < steps, body, (0, output, array, *states))
-    return array.stack(), states
 
 
 def _keep(valid: tf.Tensor, value: tf.Tensor, old: tf.Tensor) -> tf.Tensor:

@@ -73,7 +73,7 @@ class OnnxTarget(Target):
         self, items: tuple[Recurrence, Recurrence], x: tf.Tensor, states: States, lengths: tf.Tensor | None
     ) -> tuple[Run, Run]:
         """One node where both sides are of one kind and size, the first forward and the second backward."""
-        alike = [(item.kind, item.units, item.reset_after) for item in items]
+        alike = [(item.kind, item.units, item.reset_after, item.coupled, item.peepholes is None) for item in items]
         if alike[0] != alike[1] or items[0].backwards or not items[1].backwards:
             return super().pair(items, x, states, lengths)
         first, second = self._emit(items, x, states, lengths)
@@ -199,9 +199,10 @@ class _NodeBuilder:
             *(self._constant(suffix, value) for suffix, value in weights(self.items)),
             inputs[1] if marker.has_lengths else "",
         ]
-        if marker.has_states:
-            count = len(item.state_names)
-            operands += [self._stacked(states[index::count]) for index in range(count)]
+        count = len(item.state_names)
+        operands += [self._stacked(states[index::count]) if marker.has_states else "" for index in range(count)]
+        if item.peepholes is not None:
+            operands.append(self._constant("P", peepholes(self.items)))
         while operands[-1] == "":
             operands.pop()
         made = self.graph.make_node(
@@ -209,7 +210,7 @@ class _NodeBuilder:
             operands,
             attr=attributes(self.items),
             name=self.name,
-            output_count=1 + len(item.state_names),
+            output_count=1 + count,
         )
         return [output for index in range(len(self.items)) for output in self._outputs(made.output, index)]
 
@@ -256,6 +257,11 @@ def weights(items: Sequence[Recurrence]) -> list[tuple[str, np.ndarray]]:
     return [(name, np.ascontiguousarray(value)) for name, value in (("W", kernels), ("R", recurrent), ("B", biases))]
 
 
+def peepholes(items: Sequence[Recurrence]) -> np.ndarray:
+    """P [directions, 3 H], the gates in ONNX's order: input, output, forget."""
+    return np.stack([item.peepholes[[0, 2, 1]].reshape(-1) for item in items if item.peepholes is not None])
+
+
 def attributes(items: Sequence[Recurrence]) -> dict[str, Any]:
     """Of the node for one direction or two. Activations are left out where they are ONNX's defaults."""
     item = items[0]
@@ -264,6 +270,8 @@ def attributes(items: Sequence[Recurrence]) -> dict[str, Any]:
         found["direction"] = "reverse" if item.backwards else "forward"
     if item.kind == "gru":
         found["linear_before_reset"] = int(item.reset_after)
+    if item.coupled:
+        found["input_forget"] = 1
     if any((item.activation, item.recurrent_activation) != ("tanh", "sigmoid") for item in items):
         used = [_ACTIVATIONS[name] for item in items for name in _activation_names(item)]
         found["activations"] = [activation.name for activation in used]

@@ -1,5 +1,6 @@
 """What each kind of layer does inside the scope of `trace.lowered`: Keras' semantics, the target's operators."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,9 +8,11 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from export.lowering.describe import describe, has_own_call
 from export.lowering.loop import run_loop
 from export.lowering.masking import Compaction, compaction
-from export.lowering.recurrence import Recurrence, describe, has_own_call
+from export.lowering.recurrence import Recurrence, Steps
+from export.lowering.steps import run_steps
 from export.lowering.trace import Output, Replacements, Rule, Run, States, Tracer, sizes
 
 
@@ -42,7 +45,11 @@ def bidirectional(tracer: Tracer, layer: layers.Bidirectional) -> Replacements:
         sides = (layer.forward_layer, layer.backward_layer)
         start = tracer.initial_states(layer, initial_state, tf.shape(x)[0])
         first, second = _run_sides(tracer, sides, x, start, mask)
-        output = _merge(layer.merge_mode, *(run[0 if layer.return_sequences else 1] for run in (first, second)))
+        if layer.return_sequences and layer.merge_mode and mask is not None:
+            merge = functools.partial(_merge, layer.merge_mode)
+            output = compaction(tracer, mask).merged(merge, first[0], second[0])
+        else:
+            output = _merge(layer.merge_mode, *(run[0 if layer.return_sequences else 1] for run in (first, second)))
         if not layer.return_state:
             return output
         states = (*_packed(sides[0], first[2]), *_packed(sides[1], second[2]))
@@ -87,24 +94,34 @@ def _run(tracer: Tracer, layer: layers.RNN, x: tf.Tensor, states: States, mask: 
     if mask is None:
         sequence, finals = _run_stack(tracer, items, x, states, None)
         return sequence, _last_hidden(items, finals), finals
-    valid = compaction(tracer.target, mask)
+    valid = compaction(tracer, mask)
     run = _run_stack(tracer, items, valid.compact(x), states, valid.lengths)
     return _expanded(layer, items, valid, run, states)
 
 
-def _described(tracer: Tracer, layer: layers.RNN) -> tuple[Recurrence, ...] | None:
-    """The recurrences of a layer, None if the target has no operator for one of them."""
-    items = describe(layer)
-    return items if items is not None and all(map(tracer.target.expresses, items)) else None
+def _described(tracer: Tracer, layer: layers.RNN) -> tuple[Recurrence | Steps, ...] | None:
+    """The recurrences of a layer, None if the target neither has an operator for one of them nor knows its steps."""
+    found: list[Recurrence | Steps] = []
+    for item in describe(layer) or ():
+        native = isinstance(item, Steps) or tracer.target.expresses(item)
+        known = item if native or isinstance(item, Steps) else item.otherwise
+        if known is None:
+            return None
+        found.append(known)
+    return tuple(found) or None
 
 
 def _run_stack(
-    tracer: Tracer, items: Sequence[Recurrence], x: tf.Tensor, states: States, lengths: tf.Tensor | None
+    tracer: Tracer, items: Sequence[Recurrence | Steps], x: tf.Tensor, states: States, lengths: tf.Tensor | None
 ) -> Run:
     finals: list[tf.Tensor] = []
     for item in items:
         start, end = len(finals), len(finals) + len(item.state_names)
-        x, new = tracer.target.recurrence(item, x, None if states is None else states[start:end], lengths)
+        given = None if states is None else states[start:end]
+        if isinstance(item, Steps):
+            x, new = run_steps(tracer.target, item, x, given, lengths)
+        else:
+            x, new = tracer.target.recurrence(item, x, given, lengths)
         finals += new
     return x, finals
 
@@ -113,13 +130,14 @@ def _run_sides(tracer: Tracer, sides: Sequence[Any], x: tf.Tensor, states: State
     """Keras reverses the output of the second side, which undoes its direction: both sides are in the order of time."""
     described = [None if has_own_call(side) else _described(tracer, side) for side in sides]
     halves = (None, None) if states is None else (states[: len(states) // 2], states[len(states) // 2 :])
-    pair = [items[0] for items in described if items is not None and len(items) == 1]
+    single = [items[0] for items in described if items is not None and len(items) == 1]
+    pair = [item for item in single if isinstance(item, Recurrence)]
     if len(pair) != 2:
         return [_run(tracer, side, x, start, mask) for side, start in zip(sides, halves, strict=True)]
     if mask is None:
         runs = tracer.target.pair((pair[0], pair[1]), x, states, None)
         return [(sequence, finals[0], finals) for sequence, finals in runs]
-    valid = compaction(tracer.target, mask)
+    valid = compaction(tracer, mask)
     runs = tracer.target.pair((pair[0], pair[1]), valid.compact(x), states, valid.lengths)
     return [
         _expanded(side, [item], valid, run, start)
@@ -127,7 +145,9 @@ def _run_sides(tracer: Tracer, sides: Sequence[Any], x: tf.Tensor, states: State
     ]
 
 
-def _expanded(layer: layers.RNN, items: Sequence[Recurrence], valid: Compaction, run: Run, states: States) -> Output:
+def _expanded(
+    layer: layers.RNN, items: Sequence[Recurrence | Steps], valid: Compaction, run: Run, states: States
+) -> Output:
     """A compact run back at the original steps. The last hidden state is the last output as Keras has it, unless
     masked outputs are zero or a row without a valid step started from a state of its own."""
     sequence, finals = run
@@ -136,7 +156,7 @@ def _expanded(layer: layers.RNN, items: Sequence[Recurrence], valid: Compaction,
     return sequence, _last_hidden(items, finals) if plain else _last_step(layer, sequence), finals
 
 
-def _last_hidden(items: Sequence[Recurrence], finals: list[tf.Tensor]) -> tf.Tensor:
+def _last_hidden(items: Sequence[Recurrence | Steps], finals: list[tf.Tensor]) -> tf.Tensor:
     return finals[-len(items[-1].state_names)]
 
 

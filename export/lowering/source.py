@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from export.lowering.rules import RULES
-from export.lowering.trace import Rule
+from export.lowering.trace import Rule, flat_layers
 from zoo.errors import Unsupported
 from zoo.spec import Signature, TensorSpec
 
@@ -94,17 +94,31 @@ def _shapes(config: dict[str, Any]) -> Any:
 
 
 def _outputs(source: Source) -> tuple[TensorSpec, ...]:
-    model, specs = source.model, source.signature.inputs
+    model = source.model
     functional = getattr(model, "_functional", None) or model
     if getattr(functional, "outputs", None):
         names = list(functional.output_names)
         tensors = keras.tree.flatten(functional.outputs)
         names = names if len(names) == len(tensors) else ["output"] * len(tensors)
+        if any(map(_has_uneven_sides, flat_layers(model))):
+            tensors = _traced_outputs(source)
         return _specs(model, tensors, names, "output", taken=source.signature.input_names)
-    signature = [tf.TensorSpec(spec.shape, spec.dtype) for spec in specs]
-    traced = tf.function(lambda *tensors: source(tensors), input_signature=signature, autograph=False)
-    tensors = traced.get_concrete_function().structured_outputs
+    tensors = _traced_outputs(source)
     return _specs(model, tensors, ["output"] * len(tensors), "output", taken=source.signature.input_names)
+
+
+def _traced_outputs(source: Source) -> list[Any]:
+    signature = [tf.TensorSpec(spec.shape, spec.dtype) for spec in source.signature.inputs]
+    traced = tf.function(lambda *tensors: source(tensors), input_signature=signature, autograph=False)
+    return list(traced.get_concrete_function().structured_outputs)
+
+
+def _has_uneven_sides(layer: keras.layers.Layer) -> bool:
+    """Sides of different widths, of which Keras tells a shape as if both were as wide as the first."""
+    if not isinstance(layer, keras.layers.Bidirectional):
+        return False
+    first, second = (keras.tree.flatten(side.state_size) for side in (layer.forward_layer, layer.backward_layer))
+    return first[:1] != second[:1]
 
 
 def _specs(

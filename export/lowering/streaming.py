@@ -24,10 +24,11 @@ import tensorflow as tf
 from keras import layers
 
 from export.lowering import rules
+from export.lowering.describe import describe, has_own_call
 from export.lowering.ledger import Ledger
 from export.lowering.locality import graph_operations, joins, noise, placeholders, refusal, require_local
 from export.lowering.plain import PlainTarget
-from export.lowering.recurrence import Recurrence, describe, has_own_call
+from export.lowering.recurrence import Recurrence
 from export.lowering.source import Source
 from export.lowering.trace import Output, Replacements, Rule, Run, States, Target, Tracer, calling, flat_layers, lowered
 from export.lowering.windows import CONVOLUTIONS, POOLINGS, convolution, pooling
@@ -124,6 +125,12 @@ class _Carrier(Tracer):
         return sequence, last, states
 
 
+def _takes_no_step(layer: layers.RNN) -> bool:
+    """Whether every target computes the layer with an operator, which `_AlsoEmpty` can hand a step more."""
+    items = describe(layer)
+    return items is not None and all(isinstance(item, Recurrence) and item.peepholes is None for item in items)
+
+
 class _AlsoEmpty(Target):
     """A target for chunks that may have no step: runtimes fail on those, so one step beyond the lengths is added."""
 
@@ -167,7 +174,7 @@ def _state_names(layer: layers.RNN) -> list[str]:
     stacked = isinstance(layer.cell, layers.StackedRNNCells)
     names = []
     for number, cell in enumerate(layer.cell.cells if stacked else [layer.cell]):
-        own = ("h", "c") if isinstance(cell, layers.LSTMCell) else ("h",)
+        own = getattr(cell, "state_names", ("h", "c") if isinstance(cell, layers.LSTMCell) else ("h",))
         names += [f"cell{number}_{name}" if stacked else name for name in own]
     return names
 
@@ -182,7 +189,7 @@ def _recurrent(ledger: Ledger, tracer: Tracer, layer: layers.RNN) -> Replacement
         if layer.go_backwards:
             raise refusal(layer, "go_backwards=True reads the sequence from its end", _FORWARD)
         carrier = _Carrier(tracer, ledger, sequences)
-        if carrier.maybe_empty and (mask is not None or describe(layer) is None):
+        if carrier.maybe_empty and (mask is not None or not _takes_no_step(layer)):
             why = (
                 "strides before it leave some chunks without a step, for which neither a mask nor a cell of its own "
                 "has an answer"

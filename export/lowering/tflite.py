@@ -9,10 +9,12 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.compiler.tf2xla.ops.gen_xla_ops import xla_dynamic_update_slice
 
+from export import tflite_loops
+from export.lowering.marked import Marked, mark
 from export.lowering.recurrence import Kind, Recurrence
-from export.lowering.trace import Run, States, Target, sizes
+from export.lowering.trace import Run, States, Step, Target, sizes
 
-Step = Callable[[tf.Tensor, list[tf.Tensor]], list[tf.Tensor]]  # x_t W + b [B, g H], states -> new states
+Cell = Callable[[tf.Tensor, list[tf.Tensor]], list[tf.Tensor]]  # x_t W + b [B, g H], states -> new states
 Advance = Callable[[tf.Tensor | int, tf.Tensor, list[tf.Tensor]], list[tf.Tensor]]  # the same, told t; keeps padding
 
 UNROLLED_STEPS = 20
@@ -32,21 +34,29 @@ class TFLiteTarget(Target):
     invocation gives the same answer on any runtime. Quantised weights lack the range for it (`resets=False`): there
     the caller has to reset the variables before each call.
 
+    With `integers`, "int8" or "int16x8", a recurrence that no operator computes in these becomes a marker
+    (`export.lowering.marked`), collected in `marked`: every LSTM in "int16x8", all but the fused ones in "int8".
+
     Dynamic range quantisation passes over an operator with a matrix of fewer than `least_weights`; an LSTM with few
     features and many units gets features of zeros, up to that number.
     """
 
-    def __init__(self, *, resets: bool = True, least_weights: int = 0) -> None:
+    def __init__(self, *, resets: bool = True, least_weights: int = 0, integers: str | None = None) -> None:
         self.resets = resets
         self.least_weights = least_weights
+        self.integers = integers
+        self.marked: list[Marked] = []
         self.fused: list[str] = []
         self.unfused: list[str] = []
         self._numbers = itertools.count()
 
     def recurrence(self, item: Recurrence, x: tf.Tensor, states: States, lengths: tf.Tensor | None) -> Run:
-        if _fuses(item, states) and x.shape[0] is not None:
+        fuses = _fuses(item, states) and self.integers != "int16x8"
+        if fuses and x.shape[0] is not None:
             self.fused.append(item.name)
             return self._fused(item, x, lengths)
+        if self.integers and states is None and tflite_loops.expresses(item):
+            return self._marked(item, x, lengths)
         self.unfused.append(item.name)
         zero = tf.zeros((sizes(x)[0], item.units))
         start = [zero for _ in item.state_names] if states is None else list(states)
@@ -74,6 +84,21 @@ class TFLiteTarget(Target):
         """
         return steps is not None and steps <= UNROLLED_STEPS and steps * recurrent_bytes <= UNROLLED_BYTES
 
+    def roll(self, step: Step, steps: tf.Tensor | int, output: tf.Tensor, states: list[tf.Tensor]) -> Run:
+        """Each output goes to its place with `DYNAMIC_UPDATE_SLICE`; a `TensorArray` would copy the whole sequence at
+        every step."""
+        static = (steps if isinstance(steps, int) else None, *output.shape)
+        later = [0] * output.shape.rank
+
+        def body(t: tf.Tensor, outputs: tf.Tensor, before: tf.Tensor, *states: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            new, after = step(t, before, list(states))
+            outputs = xla_dynamic_update_slice(outputs, new[None], tf.stack([t, *later]))
+            return t + 1, tf.ensure_shape(outputs, static), new, *after
+
+        start = (0, tf.ensure_shape(tf.zeros([steps, *sizes(output)]), static), output, *states)
+        _, outputs, _, *states = tf.while_loop(lambda t, *_: t < steps, body, start)
+        return outputs, states
+
     def _fused(self, item: Recurrence, x: tf.Tensor, lengths: tf.Tensor | None) -> Run:
         x, steps = _reversed(x, lengths) if item.backwards else x, x.shape[:2]
         zero = tf.zeros((x.shape[0], item.units))
@@ -87,11 +112,22 @@ class TFLiteTarget(Target):
         last, sequence = lstm(x, zero, zero, *map(tf.constant, (kernel, item.recurrent_kernel, item.bias)))[:2]
         sequence = sequence[:, 1:] if self.resets else sequence
         sequence.set_shape((*steps, item.units))
+        return self._finished(item, sequence, last, lengths)
+
+    def _marked(self, item: Recurrence, x: tf.Tensor, lengths: tf.Tensor | None) -> Run:
+        x = _reversed(x, lengths) if item.backwards else x
+        self.marked.append(mark(len(self.marked), item, x, _from_zero))
+        sequence = self.marked[-1].sequence
+        return self._finished(item, sequence, sequence[:, -1], lengths)
+
+    def _finished(self, item: Recurrence, sequence: tf.Tensor, last: tf.Tensor, lengths: tf.Tensor | None) -> Run:
+        """A sequence in the order of travel, of an operator that keeps the cell state to itself."""
         if lengths is not None:
-            last = self.take(sequence, tf.maximum(lengths - 1, 0)[:, None])[:, 0]
-            last = tf.where(lengths[:, None] > 0, last, 0.0)
+            last = self.take(sequence, tf.expand_dims(tf.maximum(lengths - 1, 0), 1))[:, 0]
+            last = tf.where(tf.expand_dims(lengths, 1) > 0, last, 0.0)
         sequence = _reversed(sequence, lengths) if item.backwards else sequence
-        return sequence, [last, tf.fill(tf.shape(last), float("nan"))]  # the operator does not tell c: nobody reads it
+        unknown = [tf.fill(tf.shape(last), float("nan"))] if item.kind == "lstm" else []  # nobody reads it
+        return sequence, [last, *unknown]
 
 
 def _fuses(item: Recurrence, states: States) -> bool:
@@ -164,6 +200,11 @@ def _advance(item: Recurrence, lengths: tf.Tensor | None) -> Advance:
     return advance
 
 
+def _from_zero(item: Recurrence, x: tf.Tensor) -> tf.Tensor:
+    zeros = [tf.zeros((sizes(x)[0], item.units)) for _ in item.state_names]
+    return _rolled(_advance(item, None), _project(item, x), zeros, item.backwards)[0]
+
+
 def _unrolled(advance: Advance, projected: tf.Tensor, states: list[tf.Tensor], backwards: bool) -> Run:
     inputs = tf.unstack(projected)
     outputs = [states[0]] * len(inputs)
@@ -199,7 +240,7 @@ def _activation(name: str) -> Callable[[tf.Tensor], tf.Tensor]:
     return _softplus if name == "softplus" else keras.activations.get(name)
 
 
-def _lstm(item: Recurrence) -> Step:
+def _lstm(item: Recurrence) -> Cell:
     """See `zoo.cells.LSTMCell`."""
     act, gate = _activation(item.activation), _activation(item.recurrent_activation)
 
@@ -212,7 +253,7 @@ def _lstm(item: Recurrence) -> Step:
     return step
 
 
-def _gru(item: Recurrence) -> Step:
+def _gru(item: Recurrence) -> Cell:
     """See `zoo.cells.GRUCell`; z h + (1 - z) n is written n + z (h - n)."""
     act, gate = _activation(item.activation), _activation(item.recurrent_activation)
     units, both = item.units, (2 * item.units, item.units)
@@ -235,12 +276,12 @@ def _gru(item: Recurrence) -> Step:
     return reset_after if item.reset_after else reset_before
 
 
-def _simple_rnn(item: Recurrence) -> Step:
+def _simple_rnn(item: Recurrence) -> Cell:
     act = _activation(item.activation)
     return lambda x_t, states: [act(x_t + states[0] @ item.recurrent_kernel)]
 
 
-_STEPS: dict[Kind, Callable[[Recurrence], Step]] = {"lstm": _lstm, "gru": _gru, "simple_rnn": _simple_rnn}
+_STEPS: dict[Kind, Callable[[Recurrence], Cell]] = {"lstm": _lstm, "gru": _gru, "simple_rnn": _simple_rnn}
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ from export.lowering.recurrence import Recurrence
 States = Sequence[tf.Tensor] | None
 Run = tuple[tf.Tensor, list[tf.Tensor]]
 Output = tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]  # sequence in the order of time, last output, final states
+Step = Callable[[Any, tf.Tensor, list[tf.Tensor]], tuple[tf.Tensor, list[tf.Tensor]]]
 Replacements = dict[str, Callable[..., Any]]
 _SCOPE = threading.Lock()  # the scope borrows the model's layers, so one at a time
 
@@ -33,8 +34,8 @@ class Target(ABC):
     """
 
     def expresses(self, item: Recurrence) -> bool:
-        """Whether `recurrence` computes this one exactly; if not, the layer runs as a loop of its own cell."""
-        return True
+        """Whether `recurrence` computes this one exactly; if not, the layer runs as steps of its own cell."""
+        return item.peepholes is None
 
     @abstractmethod
     def recurrence(self, item: Recurrence, x: tf.Tensor, states: States, lengths: tf.Tensor | None) -> Run: ...
@@ -59,6 +60,18 @@ class Target(ABC):
         """Whether a loop of `steps` steps (None if dynamic) is written out instead."""
         return False
 
+    def roll(self, step: Step, steps: tf.Tensor | int, output: tf.Tensor, states: list[tf.Tensor]) -> Run:
+        """A loop: step(t, the output before, states) -> (output, states) for t = 0 … steps - 1, from `output` and
+        `states`; the outputs [T, B, …] in that order, and the final states."""
+        array = tf.TensorArray(tf.float32, steps, element_shape=output.shape)
+
+        def body(t: tf.Tensor, output: tf.Tensor, array: tf.TensorArray, *states: tf.Tensor) -> tuple[Any, ...]:
+            output, new = step(t, output, list(states))
+            return t + 1, output, array.write(t, output), *new
+
+        _, _, array, *states = tf.while_loop(lambda t, *_: t < steps, body, (0, output, array, *states))
+        return array.stack(), states
+
 
 class Tracer:
     """One trace: the target it speaks to and what it has to say about the model (`notes`, shown to the user)."""
@@ -66,6 +79,7 @@ class Tracer:
     def __init__(self, target: Target) -> None:
         self.target = target
         self.notes: list[str] = []
+        self.compactions: dict[Any, Any] = {}  # `masking.compaction` of each mask
 
     def note(self, text: str) -> None:
         if text not in self.notes:

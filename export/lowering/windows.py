@@ -70,8 +70,13 @@ class _Window:
         return self._any_chunk(ledger, x) if ledger.chunk is None else self._whole_windows(ledger, x)
 
     def _sliding(self, ledger: Ledger, x: tf.Tensor) -> tf.Tensor:
-        """The first window of every chunk ends at its first step."""
-        return self.apply(self._joined(ledger, x))
+        """The first window of every chunk ends at its first step. Strides before it may leave a chunk without a step:
+        runtimes fail on those, so one step of zeros is added and its output taken off."""
+        joined = self._joined(ledger, x)
+        if not ledger.may_be_empty(x):
+            return self.apply(joined)
+        behind = tf.zeros([tf.shape(x)[0], 1, *x.shape[2:]])
+        return self.apply(tf.concat([joined, behind], 1))[:, :-1]
 
     def _joined(self, ledger: Ledger, x: tf.Tensor) -> tf.Tensor:
         """The steps kept of the past and the chunk."""

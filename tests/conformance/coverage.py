@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+from tests.conformance.family import LSTM_FAMILY
 from tests.conformance.features import RECURRENCES
 from tests.conformance.matrix import coverage
 from tests.conformance.surroundings import SURROUNDINGS
 
-FEATURES_BY_ROW = RECURRENCES | SURROUNDINGS
+FEATURES_BY_ROW = RECURRENCES | LSTM_FAMILY | SURROUNDINGS
 PATH = Path(__file__).parents[2] / "COVERAGE.md"
 
 

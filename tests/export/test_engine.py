@@ -312,7 +312,8 @@ def test_a_format_that_cannot_be_quantised_so_is_refused(model, tmp_path, monkey
     with pytest.raises(InvalidInput) as error:
         export.export(model, "onnx", out=tmp_path, quantize="float16")
     assert str(error.value) == (
-        "Format 'onnx' cannot be quantised to 'float16'; it takes 'dynamic'. Leave it out of to=."
+        "Format 'onnx' cannot be quantised to 'float16'; it takes 'dynamic'. "
+        "Leave 'onnx' out, or export it without quantisation."
     )
 
 

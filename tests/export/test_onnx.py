@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 from keras import layers
 
+import export
+from export.lowering import source as sources
 from tests.export.onnx_parity import (
     FEATURES,
     TOLERANCE,
@@ -151,6 +153,15 @@ def test_sides_share_a_node_only_where_kind_and_size_agree(backward, expected, t
     model = randomised(keras.Model(x, [keras.ops.sum(side, axis=-1) for side in sides]))
     assert worst_difference(model, tmp_path, batches()) < TOLERANCE
     assert recurrent_operators(tmp_path) == expected
+
+
+def test_sides_of_different_widths_may_be_the_answer(tmp_path):
+    backward = layers.GRU(5, return_sequences=True, go_backwards=True)
+    model = chain(layers.Bidirectional(layers.LSTM(3, return_sequences=True), backward_layer=backward))
+    assert worst_difference(model, tmp_path, batches()) < TOLERANCE
+    assert sources.read(model).signature.outputs[0].shape == (None, None, 8)
+    artifact = export.to_onnx(model, tmp_path / "checked.onnx")
+    assert artifact.ok
 
 
 def test_bidirectional_hands_its_states_to_another(tmp_path):

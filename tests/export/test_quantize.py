@@ -275,18 +275,18 @@ def test_what_a_format_does_not_take_is_refused(to, kind, text, tmp_path):
     assert str(error.value) == text and not list(tmp_path.iterdir())
 
 
-def test_full_integers_of_an_unfused_layer_are_refused_and_leave_nothing(tmp_path):
+def test_full_integers_of_other_activations_are_refused_and_leave_nothing(tmp_path):
     with pytest.raises(Unsupported) as error:
         export.to_tflite(
-            _model(layers.GRU(4, name="memory"), time=STEPS),
+            _model(layers.GRU(4, activation="relu", name="memory"), time=STEPS),
             tmp_path / "m.tflite",
             quantize="int8",
             calibration=[{"x": _x()}],
         )
     assert str(error.value) == (
-        "quantize='int8' cannot quantise layer 'memory': TFLite has integer arithmetic for the fused LSTM only "
-        "(tanh and sigmoid, zero initial states, no returned states). Use quantize='dynamic' or 'float16', or make it "
-        "such an LSTM."
+        "quantize='int8' cannot quantise layer 'memory': integers compute LSTM, GRU and SimpleRNN with tanh and "
+        "sigmoid, from zero initial states, and hand out no cell state. Use quantize='dynamic' or 'float16', or make "
+        "it such a layer."
     )
     assert not list(tmp_path.iterdir())
 
@@ -358,10 +358,6 @@ def test_the_file_of_a_zoo_model_has_the_length_of_its_window(tmp_path):
 def test_int8_of_a_pretrained_model_loses_at_most_half_a_point(name, backend, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     spec = registry.get(name)
-    if (name, backend) == ("gru.har", "tflite"):
-        with pytest.raises(Unsupported):
-            backends.open_model(name, backend, "int8")
-        return
     executor = backends.open_model(name, backend, "int8")
     test = datasets.get(spec.dataset.name).load().test
     value = evaluate(executor, test, (spec.score.metric,))[spec.score.metric]
@@ -371,7 +367,8 @@ def test_int8_of_a_pretrained_model_loses_at_most_half_a_point(name, backend, tm
 def test_the_benchmark_compares_files_that_all_compute_the_layer():
     rows = quantized.speed("GRU", 16, rounds=1)
     assert [row["file"] for row in rows] == [
-        "onnx float32", "onnx float16", "onnx dynamic", "tflite float32", "tflite float16", "tflite dynamic",
+        "onnx float32", "onnx float16", "onnx dynamic",
+        "tflite float32", "tflite float16", "tflite dynamic", "tflite int8", "tflite int16x8",
         "onnx Scan of DynamicQuantizeMatMul, not shipped", "onnx DequantizeLinear, not shipped",
     ]  # fmt: skip
     assert max(float(row["difference"]) for row in rows) < 0.05

@@ -8,6 +8,7 @@ from export.manifest import Manifest
 from export.runtime import Stream, load
 from tests.export import handmade
 from zoo.errors import InvalidInput
+from zoo.spec import Signature, StateSpec, TensorSpec
 
 X = np.random.default_rng(0).standard_normal((2, 50, 3)).astype("float32")
 WHOLE = np.cumsum(X @ handmade.WEIGHT, axis=1)
@@ -126,4 +127,30 @@ def test_running_without_the_states_names_them(model):
         model.run({"frames": X})
     assert str(error.value) == (
         "Input 'sum_h' is missing. This model takes frames float32 [batch, time, 3]; sum_h float32 [batch, 2]."
+    )
+
+
+def test_rows_at_different_places_between_two_windows_do_not_stack():
+    phase = StateSpec("pool", "pool_phase", "pool_phase_out", "int32", (None, 1))
+    specs = [TensorSpec(name, "int32", (None, 1), ("batch", "feature")) for name in (phase.input, phase.output)]
+
+    class Pooling(handmade.NumpyExecutor):
+        signature = Signature((handmade.FRAMES, specs[0]), (handmade.SCORES, specs[1]), (phase,))
+
+        def __init__(self):
+            pass
+
+        def run_checked(self, arrays):
+            steps = arrays["frames"].shape[1]
+            return {"scores": X[:, :1], "pool_phase_out": (arrays["pool_phase"] + steps) % 3}
+
+    streams = [Stream(executor) for executor in [Pooling()] for _ in range(3)]
+    for stream, steps in zip(streams, (1, 2, 4), strict=True):
+        stream.push(X[:1, :steps])
+    assert Stream.stack([streams[0], streams[2]]).state["pool_phase"].tolist() == [[1], [1]]
+    with pytest.raises(InvalidInput) as error:
+        Stream.stack(streams)
+    assert str(error.value) == (
+        "Rows of a stream must stand at the same place between two windows of layer 'pool'; here 'pool_phase' is "
+        "1, 2, 1. Stack streams whose numbers of pushed steps differ by whole strides only."
     )

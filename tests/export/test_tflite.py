@@ -296,3 +296,18 @@ def test_a_stateful_layer_starts_every_call_from_zeros_and_says_so(tmp_path):
         "Layer 'memory' is stateful: the file starts every call from zero states. "
         "Export with streaming=True to carry them from call to call."
     ]
+
+
+def test_neighbours_under_one_mask_move_the_valid_steps_once(tmp_path):
+    def masked(*behind):
+        def build(x, mask):
+            for layer in behind:
+                x = layer(x, mask=mask)
+            return x
+
+        return written(model_of(build, time=None, masked=True), tmp_path)[2].operators
+
+    sides = [layers.Bidirectional(layers.LSTM(3, return_sequences=True)) for _ in range(2)]
+    once = masked(layers.LSTM(3, return_sequences=True))
+    assert masked(*(layers.LSTM(3, return_sequences=True) for _ in range(3)))["TOPK_V2"] == once["TOPK_V2"] == 1
+    assert masked(*sides)["TOPK_V2"] == 1

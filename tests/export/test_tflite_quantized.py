@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
-from keras import layers
+from keras import layers, ops
 
 from tests.export.tflite_parity import FEATURES, FUSED, keras_outputs, model_of, run, written
 from zoo.errors import InvalidInput, Unsupported
@@ -101,33 +101,60 @@ def test_a_fused_lstm_runs_in_tflite_micro(quantize, tmp_path):
     np.testing.assert_allclose(interpreter.get_output(0), want, atol=1e-5 if quantize is None else 0.03)
 
 
-def test_full_integers_are_refused_for_an_unfused_layer_before_the_converter_sees_it(tmp_path):
-    model = model_of(lambda x: layers.GRU(4, name="memory")(x), time=STEPS)
+REFUSED = {
+    "activation": lambda x: layers.GRU(4, activation="relu", name="memory")(x),
+    "initial state": lambda x: layers.GRU(3, name="memory")(x, initial_state=x[:, 0]),
+    "cell state": lambda x: layers.LSTM(4, return_state=True, name="memory")(x),
+    "loop of another cell": lambda x: layers.RNN(layers.LSTMCell(4, activation="gelu"), name="memory")(x),
+}
+
+
+@pytest.mark.parametrize("build", REFUSED.values(), ids=REFUSED)
+def test_recurrences_that_integers_do_not_compute_are_refused_before_the_converter_sees_them(build, tmp_path):
+    model = model_of(build, time=None)
     for quantize in ("int8", "int16x8"):
         with pytest.raises(Unsupported) as caught:
             written(model, tmp_path, quantize=quantize, calibration=_calibration())
         assert str(caught.value) == (
-            f"quantize={quantize!r} cannot quantise layer 'memory': TFLite has integer arithmetic for the fused LSTM "
-            "only (tanh and sigmoid, zero initial states, no returned states). Use quantize='dynamic' or 'float16', "
-            "or make it such an LSTM."
+            f"quantize={quantize!r} cannot quantise layer 'memory': integers compute LSTM, GRU and SimpleRNN with tanh "
+            "and sigmoid, from zero initial states, and hand out no cell state. Use quantize='dynamic' or 'float16', "
+            "or make it such a layer."
         )
 
 
-def test_full_integers_are_refused_for_a_loop_over_any_other_cell(tmp_path):
-    cell = layers.LSTMCell(4, activation="gelu")
-    model = model_of(lambda x: layers.RNN(cell, name="unusual")(x), time=None)
-    with pytest.raises(Unsupported) as caught:
-        written(model, tmp_path, quantize="int8", calibration=_calibration())
-    assert str(caught.value).startswith("quantize='int8' cannot quantise layer 'unusual': ")
+def _every_kind(x):
+    lower = layers.Bidirectional(layers.GRU(5, **SEQUENCES))(layers.LSTM(6, **SEQUENCES)(x))
+    return layers.Dense(3)(layers.SimpleRNN(4)(layers.GRU(5, reset_after=False, **SEQUENCES)(lower)))
 
 
-def test_sixteen_bit_activations_are_refused_for_the_fused_lstm(tmp_path):
-    model = model_of(lambda x: layers.LSTM(4, name="memory")(x), time=STEPS)
+@pytest.mark.parametrize(("quantize", "fused", "loops"), [("int8", 1, 4), ("int16x8", 0, 5)])
+def test_recurrences_of_every_kind_in_one_file_are_near_keras(quantize, fused, loops, tmp_path):
+    model = model_of(_every_kind, time=None)
+    difference, report, _ = _difference(model, tmp_path, quantize=quantize, calibration=_calibration())
+    assert 0 < difference < 0.02
+    assert (report.operators.get(FUSED, 0), report.operators["WHILE"]) == (fused, loops)
+
+
+@pytest.mark.parametrize("quantize", ["int8", "int16x8"])
+def test_masked_steps_are_skipped_in_integers(quantize, tmp_path):
+    model = model_of(lambda x: layers.GRU(6, return_state=True)(layers.Masking()(x)), time=STEPS)
+    calibration = _calibration()
+    calibration[0]["x"][:, 8:] = 0.0
+    path, source, _ = written(model, tmp_path, quantize=quantize, calibration=calibration)
+    feeds = {"x": calibration[0]["x"][:1]}
+    want = keras_outputs(model, source, feeds)
+    for got in run(path, feeds):
+        for name in want:
+            np.testing.assert_allclose(got[name], want[name], atol=0.02)
+
+
+def test_an_operator_tflite_lacks_is_refused_beside_integer_loops(tmp_path):
+    model = model_of(lambda x: ops.cumprod(layers.GRU(4)(x), axis=1), time=STEPS)
     with pytest.raises(Unsupported) as caught:
         written(model, tmp_path, quantize="int16x8", calibration=_calibration())
     assert str(caught.value) == (
-        "quantize='int16x8' cannot quantise layer 'memory': the TFLite converter has no 16-bit "
-        "UNIDIRECTIONAL_SEQUENCE_LSTM. Use quantize='int8', 'dynamic' or 'float16'."
+        "The TFLite converter failed at quantize='int16x8': TFLite has no built-in operator for Cumprod. Replace what "
+        "computes it by layers TFLite has, or export to 'onnx' or 'saved_model'. Use quantize='dynamic' or 'float16'."
     )
 
 

@@ -207,7 +207,7 @@ def test_mixed_precision_computes_in_half_and_keeps_its_weights_in_full():
 def test_an_unknown_path_raises():
     with pytest.raises(PathNotEligible) as error:
         LSTM(H, path="fast")
-    assert str(error.value) == "Unknown path 'fast'; use one of 'auto', 'cell', 'cudnn'."
+    assert str(error.value) == "Unknown path 'fast'; use one of 'auto', 'cell', 'fused', 'cudnn'."
 
 
 RULES = [

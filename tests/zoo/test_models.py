@@ -44,7 +44,7 @@ def test_a_regressor_answers_one_value():
         ({"recurrence": "qrnn"}, "recurrence='qrnn' is unknown; use one of lstm, gru, simple_rnn."),
         ({"units": []}, "units=[] must hold one positive size for each layer."),
         ({"units": [4, 0]}, "units=[4, 0] must hold one positive size for each layer."),
-        ({"pooling": "max"}, "pooling='max' is unknown; use 'last' or 'mean'."),
+        ({"pooling": "max"}, "pooling='max' is unknown; use 'last', 'mean' or 'each'."),
     ],
 )
 def test_a_config_that_cannot_be_built_says_which_setting(change, message):

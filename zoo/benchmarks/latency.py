@@ -13,6 +13,7 @@ from zoo import registry
 from zoo.benchmarks import results, timing
 from zoo.errors import InvalidInput, ParityError
 from zoo.loading import load
+from zoo.spec import ModelSpec
 
 PACKAGES = ("tensorflow-cpu", "keras", "onnxruntime", "ai-edge-litert")
 KERAS = "Keras predict"
@@ -27,8 +28,7 @@ def measure(name: str, batches: Sequence[int], rounds: int) -> list[dict[str, An
     facts = results.conditions(PACKAGES)
     rows = []
     for batch in batches:
-        shape = (batch, spec.window or 100, spec.signature.inputs[0].shape[-1] or 1)
-        x = np.random.default_rng(0).standard_normal(shape).astype("float32")
+        x = example(spec, batch)
         seconds = timing.interleaved(_candidates(name, x), rounds)
         medians = {runtime: float(np.median(values)) for runtime, values in seconds.items()}
         rows += [
@@ -36,7 +36,7 @@ def measure(name: str, batches: Sequence[int], rounds: int) -> list[dict[str, An
                 "model": name,
                 "runtime": runtime,
                 "batch": batch,
-                "time": shape[1],
+                "time": x.shape[1],
                 "p50_ms": round(1e3 * medians[runtime], 4),
                 "p90_ms": round(1e3 * float(np.percentile(values, 90)), 4),
                 "ratio_to_keras": round(medians[KERAS] / medians[runtime], 2),
@@ -46,6 +46,15 @@ def measure(name: str, batches: Sequence[int], rounds: int) -> list[dict[str, An
             for runtime, values in seconds.items()
         ]
     return rows
+
+
+def example(spec: ModelSpec, batch: int) -> np.ndarray:
+    """An input of the model: white noise, or tokens, over its window (100 steps where it has none)."""
+    first = spec.signature.inputs[0]
+    shape = (batch, *(size or spec.window or 100 for size in first.shape[1:]))
+    if "int" in first.dtype:
+        return np.ones(shape, first.dtype)
+    return np.random.default_rng(0).standard_normal(shape).astype(first.dtype)
 
 
 def conditions(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -3,13 +3,30 @@
 `$ZOO_DATA` names a folder that mirrors them (`<name>/<file>`); without it they are downloaded once into the cache.
 """
 
-from zoo.datasets import adding, har
+from zoo.datasets import adding, ecg5000, ett, ewt, fsdd, fsdd_strings, har, imdb, kws, mnist, pm25, surnames, tiny_shakespeare
 from zoo.datasets.base import Arrays, Dataset, Split, Splits
 from zoo.errors import unknown_name
 
 __all__ = ["Arrays", "Dataset", "Split", "Splits", "get", "names"]
 
-_ALL = {dataset.ref.name: dataset for dataset in (adding.DATASET, har.DATASET)}
+_ALL = {
+    dataset.ref.name: dataset
+    for dataset in (
+        adding.DATASET,
+        ecg5000.DATASET,
+        *ett.DATASETS,
+        ewt.DATASET,
+        fsdd.DATASET,
+        fsdd_strings.DATASET,
+        har.DATASET,
+        imdb.DATASET,
+        kws.DATASET,
+        *mnist.DATASETS,
+        surnames.DATASET,
+        tiny_shakespeare.DATASET,
+        pm25.DATASET,
+    )
+}
 
 
 def names() -> list[str]:

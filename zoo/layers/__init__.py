@@ -1,5 +1,37 @@
 """Whole sequences [batch, time, features], built from the cells."""
 
+from zoo.layers.checkpointed import Checkpointed
+from zoo.layers.family import (
+    CoupledLSTM,
+    IndRNN,
+    LayerNormGRU,
+    LayerNormLSTM,
+    MinimalGated,
+    PeepholeLSTM,
+    ProjectedLSTM,
+)
+from zoo.layers.minimal import MinGRU, MinLSTM
 from zoo.layers.recurrent import GRU, LSTM
+from zoo.layers.residual import ResidualStack
+from zoo.layers.rnn import RNN
+from zoo.layers.tied_embedding import TiedEmbedding
+from zoo.layers.weight_drop import WeightDrop
 
-__all__ = ["GRU", "LSTM"]
+__all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
+    "Checkpointed",
+    "CoupledLSTM",
+    "IndRNN",
+    "LayerNormGRU",
+    "LayerNormLSTM",
+    "MinGRU",
+    "MinLSTM",
+    "MinimalGated",
+    "PeepholeLSTM",
+    "ProjectedLSTM",
+    "ResidualStack",
+    "TiedEmbedding",
+    "WeightDrop",
+]

@@ -1,19 +1,78 @@
 """The execution paths of a recurrent layer and the rules that make each one eligible: one place, one wording.
 
     cell    our cell, step by step: every backend, every variant; the reference
+    fused   the whole sequence with hand-derived backpropagation, compiled by XLA: TensorFlow on CPU
     cudnn   cuDNN through the Keras backend: a GPU and the rules below
 
 A further path is one more function in `_RULES` and one branch in `recurrent.py`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 
-from zoo.errors import PathNotEligible
+from zoo.cells import GRUCell, LSTMCell
+from zoo.errors import InvalidInput, PathNotEligible
 
-PATHS = ("auto", "cell", "cudnn")
+PATHS = ("auto", "cell", "fused", "cudnn")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a layer can run a path: `broken` holds every rule it breaks, with the value that breaks it."""
+
+    path: str
+    broken: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.path}: no, {' and '.join(self.broken)}" if self.broken else f"{self.path}: yes"
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The verdict on every path, the path the layer asks for, and the one that runs when the layer trains."""
+
+    verdicts: tuple[Verdict, ...]
+    asked: str
+    runs: str
+
+    def __str__(self) -> str:
+        return f"{'; '.join(map(str, self.verdicts))}; {self.asked} runs {self.runs}"
+
+
+def explain(layer: Any, batch_shape: Sequence[int | None]) -> Explanation:
+    """Every path's verdict on `layer` for an input [B, T, D], and what runs. Raises InvalidInput for another shape."""
+    if len(batch_shape) != 3 or any(size is not None and size < 1 for size in batch_shape):
+        raise InvalidInput(
+            f"Batch shape {list(batch_shape)} is not one of sequences: give [batch, steps, features], each 1 or more, "
+            "or None where it is free."
+        )
+    verdicts = tuple(Verdict(path, tuple(_RULES[path](layer))) for path in ("cudnn", "fused", "cell"))
+    eligible = [verdict.path for verdict in verdicts if not verdict.broken]
+    asked = layer.execution_path
+    if asked == "auto":
+        return Explanation(verdicts, asked, eligible[0])
+    return Explanation(verdicts, asked, asked if asked in eligible else "nothing: it raises")
+
+
+def chosen(layer: Any, training: bool) -> str:
+    """The path that runs a call now: the one asked for, or the fastest eligible one.
+
+    A call outside training that runs eagerly is left to the cell: it would wait a second for a compilation.
+    """
+    if layer.execution_path != "auto":
+        return str(layer.execution_path)
+    if broken_rule("fused", layer) is None and (training or _in_graph()):
+        return "fused"
+    return "auto"  # Keras picks cuDNN itself where it is there
+
+
+def _in_graph() -> bool:
+    import tensorflow as tf
+
+    return not tf.executing_eagerly()
 
 
 def check_path(path: str) -> str:
@@ -41,7 +100,8 @@ def _no_rules(layer: Any) -> Iterator[str]:
     return iter(())
 
 
-def _cudnn_rules(layer: Any) -> Iterator[str]:
+def _gate_rules(layer: Any) -> Iterator[str]:
+    """What the fast paths ask for alike: their equations are written out."""
     cell = layer.cell
     if cell.activation not in (keras.activations.tanh, keras.ops.tanh):
         yield f"activation must be tanh, not {_name(cell.activation)}"
@@ -51,15 +111,35 @@ def _cudnn_rules(layer: Any) -> Iterator[str]:
         yield f"recurrent_dropout must be 0, not {cell.recurrent_dropout}"
     if layer.unroll:
         yield "unroll must be False"
-    if not cell.use_bias:
+
+
+def _cudnn_rules(layer: Any) -> Iterator[str]:
+    yield from _gate_rules(layer)
+    if not layer.cell.use_bias:
         yield "use_bias must be True"
-    if not getattr(cell, "reset_after", True):
+    if not getattr(layer.cell, "reset_after", True):
         yield "reset_after must be True"
+    if layer.compute_dtype not in _CUDNN_DTYPES:
+        yield f"the compute dtype must be {' or '.join(_CUDNN_DTYPES)}, not {layer.compute_dtype}"
     if not gpu_is_there():
         yield f"no GPU is visible to the {keras.backend.backend()} backend"
 
 
-_RULES: dict[str, Callable[[Any], Iterator[str]]] = {"cell": _no_rules, "cudnn": _cudnn_rules}
+def _fused_rules(layer: Any) -> Iterator[str]:
+    yield from _gate_rules(layer)
+    if type(layer.cell).call not in (LSTMCell.call, GRUCell.call):
+        yield f"the cell must be LSTMCell or GRUCell, not {type(layer.cell).__name__}"
+    if layer.compute_dtype not in _FUSED_DTYPES:
+        yield f"the compute dtype must be {' or '.join(_FUSED_DTYPES)}, not {layer.compute_dtype}"
+    if keras.backend.backend() != "tensorflow":
+        yield f"the backend must be tensorflow, not {keras.backend.backend()}"
+    elif gpu_is_there():
+        yield "a GPU is visible, and the kernels are for the CPU"
+
+
+_CUDNN_DTYPES = ("float16", "float32")
+_FUSED_DTYPES = ("float16", "bfloat16", "float32", "float64")
+_RULES: dict[str, Callable[[Any], Iterator[str]]] = {"cell": _no_rules, "fused": _fused_rules, "cudnn": _cudnn_rules}
 
 
 def right_padded(mask: Any) -> bool:

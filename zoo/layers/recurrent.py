@@ -1,5 +1,6 @@
 """`LSTM` and `GRU`: Keras' layers, argument for argument, around our cells, with a `path` of execution one can name."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -8,6 +9,7 @@ from zoo.cells import GRUCell, LSTMCell
 from zoo.cells.dropout import check_rate
 from zoo.errors import PathNotEligible
 from zoo.layers import paths
+from zoo.layers.rnn import require_fit
 
 _CELL_ARGUMENTS = [
     "activation",
@@ -26,7 +28,7 @@ _CELL_ARGUMENTS = [
     "recurrent_dropout",
     "seed",
 ]
-_USE_CUDNN = {"cell": False, "cudnn": True}
+_USE_CUDNN = {"cell": False, "fused": False, "cudnn": True}
 
 
 class _Pathed(keras.layers.RNN):
@@ -49,14 +51,51 @@ class _Pathed(keras.layers.RNN):
             name=theirs.name,
         )
 
+    def explain_path(self, batch_shape: Sequence[int | None]) -> paths.Explanation:
+        """Which paths can run an input [B, T, D], by which rule the others cannot, and which one runs in training.
+
+        >>> print(LSTM(8, recurrent_dropout=0.2).explain_path((32, 100, 64)))
+        cudnn: no, recurrent_dropout must be 0, not 0.2 and no GPU is visible to the tensorflow backend; fused: no, \
+        recurrent_dropout must be 0, not 0.2; cell: yes; auto runs cell
+        """
+        return paths.explain(self, batch_shape)
+
     def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
-        paths.require("cudnn" if self.execution_path == "cudnn" else "cell", self)
+        paths.require("cell" if self.execution_path == "auto" else self.execution_path, self)
         super().build(sequences_shape, initial_state_shape)
 
+    def call(self, sequences, initial_state=None, mask=None, training=False):
+        require_fit(self, sequences, initial_state, mask)
+        return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
+
     def inner_loop(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:
-        if self.execution_path == "cudnn":
-            self._require_right_padding(keras.tree.flatten(mask)[0])  # nested where states are inputs of the model
+        mask = keras.tree.flatten(mask)[0]  # nested where states are inputs of the model
+        path = paths.chosen(self, training)
+        if path == "fused":
+            return self._fused_loop(sequences, initial_state, mask, training)
+        if path == "cudnn":
+            self._require_right_padding(mask)
         return super().inner_loop(sequences, initial_state, mask, training=training)
+
+    def _fused_loop(self, sequences: Any, initial_state: Any, mask: Any, training: bool) -> Any:
+        from zoo.layers import fused  # needs TensorFlow
+
+        x, cell = keras.ops.convert_to_tensor(sequences), self.cell
+        if training and cell.dropout:
+            x = x * cell.get_dropout_mask(x[:, 0])[:, None]
+        if self.go_backwards:
+            x, mask = keras.ops.flip(x, 1), None if mask is None else keras.ops.flip(mask, 1)
+        weights = cell.kernel, cell.recurrent_kernel, cell.bias if cell.use_bias else fused.no_bias(cell)
+        output, states = fused.run(
+            fused.kernel(cell),
+            x,
+            keras.tree.flatten(initial_state),
+            weights,
+            mask,
+            sequences=self.return_sequences,
+            zero_masked=self.zero_output_for_mask,
+        )
+        return (output[:, -1], output, states) if self.return_sequences else (output, output[:, None], states)
 
     def _require_right_padding(self, mask: Any) -> None:
         if mask is not None and _is_eager(mask) and not paths.right_padded(mask):
@@ -78,8 +117,11 @@ class LSTM(_Pathed, keras.layers.LSTM):
 
     path:   "auto"   the fastest eligible path (the default)
             "cell"   our cell, step by step, on every backend
+            "fused"  the whole sequence with hand-derived backpropagation, compiled once a shape: TensorFlow on CPU
             "cudnn"  cuDNN through the Keras backend
-    Raises: PathNotEligible when a path was asked for and one of its rules is broken, with that rule.
+            `explain_path(batch_shape)` says which of them can run and why the others cannot.
+    Raises: PathNotEligible when a path was asked for and one of its rules is broken, with that rule; InvalidInput for
+            no time step, a mask of another shape than [B, T], and states of another number or shape.
 
     >>> import numpy as np
     >>> LSTM(8, return_sequences=True)(np.zeros((2, 5, 3), "float32")).shape

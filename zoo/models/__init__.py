@@ -6,11 +6,34 @@ from typing import Any
 import keras
 
 from zoo.errors import InvalidInput, unknown_name
-from zoo.models import classifier, regressor
+from zoo.models import (
+    autoencoder,
+    classifier,
+    forecaster,
+    language_model,
+    pixel_classifier,
+    quantile_forecaster,
+    regressor,
+    tagger,
+    text_classifier,
+    wave_classifier,
+    wave_ctc,
+    wave_spotter,
+)
 
 FAMILIES: dict[str, tuple[type[Any], Callable[[Any], keras.Model]]] = {
+    "autoencoder": (autoencoder.Config, autoencoder.build),
     "classifier": (classifier.Config, classifier.build),
+    "forecaster": (forecaster.Config, forecaster.build),
+    "pixel_classifier": (pixel_classifier.Config, pixel_classifier.build),
+    "language_model": (language_model.Config, language_model.build),
+    "quantile_forecaster": (quantile_forecaster.Config, quantile_forecaster.build),
     "regressor": (regressor.Config, regressor.build),
+    "tagger": (tagger.Config, tagger.build),
+    "text_classifier": (text_classifier.Config, text_classifier.build),
+    "wave_classifier": (wave_classifier.Config, wave_classifier.build),
+    "wave_ctc": (wave_ctc.Config, wave_ctc.build),
+    "wave_spotter": (wave_spotter.Config, wave_spotter.build),
 }
 
 

@@ -1,12 +1,68 @@
 """How every published number was made: one file a recipe, one training loop for all (`training.py`)."""
 
 from zoo.errors import unknown_name
-from zoo.recipes import bilstm_har, gru_har, lstm_adding, lstm_har, simple_rnn_adding, stacked_lstm_har
+from zoo.recipes import (
+    bilstm_ctc_fsdd,
+    bilstm_ewt_pos,
+    bilstm_fsdd,
+    bilstm_har,
+    bilstm_names,
+    gru_etth1_192,
+    gru_etth1_336,
+    gru_etth1_720,
+    gru_etth1_96,
+    gru_ettm1_96,
+    gru_fsdd,
+    gru_har,
+    gru_quantile_pm25,
+    gru_shakespeare,
+    gru_smnist,
+    gru_stream_kws,
+    lstm_adding,
+    lstm_autoencoder_ecg5000,
+    lstm_etth1_96,
+    lstm_fsdd,
+    lstm_har,
+    lstm_pmnist,
+    lstm_shakespeare,
+    lstm_stream_kws,
+    simple_rnn_adding,
+    stacked_lstm_fsdd,
+    stacked_lstm_har,
+)
 from zoo.recipes.recipe import Recipe
 
 __all__ = ["Recipe", "get", "names"]
 
-_MODULES = (bilstm_har, gru_har, lstm_adding, lstm_har, simple_rnn_adding, stacked_lstm_har)
+_MODULES = (
+    bilstm_ctc_fsdd,
+    bilstm_ewt_pos,
+    bilstm_fsdd,
+    bilstm_har,
+    bilstm_names,
+    gru_etth1_192,
+    gru_etth1_336,
+    gru_etth1_720,
+    gru_etth1_96,
+    gru_ettm1_96,
+    gru_fsdd,
+    gru_har,
+    gru_quantile_pm25,
+    gru_shakespeare,
+    gru_smnist,
+    gru_stream_kws,
+    lstm_adding,
+    lstm_autoencoder_ecg5000,
+    lstm_etth1_96,
+    lstm_fsdd,
+    lstm_har,
+    lstm_pmnist,
+    lstm_shakespeare,
+    lstm_stream_kws,
+    simple_rnn_adding,
+    stacked_lstm_fsdd,
+    stacked_lstm_har,
+)
 _ALL = {module.RECIPE.name: module.RECIPE for module in _MODULES}
 
 

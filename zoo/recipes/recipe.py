@@ -10,6 +10,7 @@ from zoo.datasets import Split
 from zoo.spec import Published
 
 Augment = Callable[[np.random.Generator, Split], Split]
+Start = Callable[[Any], None]  # the fresh keras.Model
 Calibrate = Callable[[Any, Split], None]  # the trained keras.Model, and the validation split
 
 
@@ -17,9 +18,11 @@ Calibrate = Callable[[Any, Split], None]  # the trained keras.Model, and the val
 class Recipe:
     """`config` builds the model of `family`; `loss` names what is minimised (`losses.py`); `metric` on the validation
     split chooses the epoch that is kept and is the headline of the card, where the metrics of `also` stand below it.
-    `augment` makes an epoch's examples from the training split in that epoch's order; with `bucketed` its batches hold
-    examples of similar length, cut to the longest. `calibrate` sets the weights that
-    are measured on the validation split once training is over: a threshold, the width of an interval.
+    `start` gives the fresh model weights that training begins with, and may freeze layers (`transfer.py`). `augment`
+    makes an epoch's examples from the training split in that epoch's order; with `bucketed` its batches hold examples
+    of similar length, cut to the longest; with `carry` > 0 the split is one text, read in `batch_size` lanes by chunks
+    of so many steps, the states carried along (`carried.py`). `calibrate` sets the weights that are measured on the
+    validation split once training is over: a threshold, the width of an interval.
 
     The learning rate rises linearly over `warmup` of the steps and falls to zero along a cosine (Loshchilov & Hutter
     2017, arXiv:1608.03983); the optimizer is AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101) with the gradient
@@ -46,6 +49,8 @@ class Recipe:
     average: float = 0.0
     patience: int = 0
     bucketed: bool = False
+    carry: int = 0
+    start: Start | None = None
     augment: Augment | None = None
     calibrate: Calibrate | None = None
     also: tuple[str, ...] = ()

@@ -4,15 +4,29 @@
 """
 
 from export.runtime.executor import Executor
+from export.runtime.pipelines.anomaly import AnomalyDetection
 from export.runtime.pipelines.base import Pipeline
 from export.runtime.pipelines.classification import Classification
+from export.runtime.pipelines.forecasting import Forecasting
+from export.runtime.pipelines.pixels import PixelClassification
+from export.runtime.pipelines.quantile_forecasting import QuantileForecasting
+from export.runtime.pipelines.sound import KeywordSpotting, SoundClassification, Transcription
+from export.runtime.pipelines.text_classification import TextClassification
 from zoo.errors import unknown_name
 from zoo.spec import ModelSpec
 
 __all__ = ["PIPELINES", "Pipeline", "pipeline"]
 
 PIPELINES: dict[str, type[Pipeline]] = {
+    "anomaly detection": AnomalyDetection,
     "classification": Classification,
+    "forecasting": Forecasting,
+    "keyword spotting": KeywordSpotting,
+    "pixel classification": PixelClassification,
+    "quantile forecasting": QuantileForecasting,
+    "sound classification": SoundClassification,
+    "text classification": TextClassification,
+    "transcription": Transcription,
 }
 
 

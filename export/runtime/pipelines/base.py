@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 from export.runtime.executor import Executor
 from zoo.errors import InvalidInput
@@ -19,8 +19,8 @@ class Answer(Protocol):
 class Pipeline(ABC):
     """Called with raw input it returns the answers; columns named in `RIGHT` hold numbers."""
 
-    COLUMNS: ClassVar[tuple[str, ...]]
-    RIGHT: ClassVar[tuple[str, ...]] = ()
+    COLUMNS: tuple[str, ...]
+    RIGHT: tuple[str, ...] = ()
 
     def __init__(self, spec: ModelSpec, executor: Executor) -> None:
         self.spec, self.executor = spec, executor
@@ -33,4 +33,10 @@ class Pipeline(ABC):
         """Draws the answers over the input into a picture file. Raises InvalidInput where there is nothing to draw."""
         raise InvalidInput(
             f"Model {self.spec.name!r} draws no picture: its task is {self.spec.task}. Leave out --plot."
+        )
+
+    def at(self, row: int) -> "Pipeline":
+        """The same pipeline, its answers as of that row of the input. Raises InvalidInput where that means nothing."""
+        raise InvalidInput(
+            f"Model {self.spec.name!r} answers for the whole input: its task is {self.spec.task}. Leave out --at."
         )

@@ -1,0 +1,28 @@
+"""Pictures of answers: drawn with matplotlib where it is installed, straight into a file."""
+
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import InvalidInput, MissingDependency
+
+
+def axes(rows: int, height: float = 1.9, **options: Any) -> tuple[Any, Any]:
+    """A figure with `rows` axes below each other, as an array. Raises MissingDependency without matplotlib."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingDependency(
+            "Drawing needs matplotlib, which is not installed. Run: pip install matplotlib"
+        ) from error
+    figure = Figure(figsize=(9, 0.8 + height * rows), layout="constrained")
+    return figure, figure.subplots(rows, 1, squeeze=False, **options)[:, 0]
+
+
+def save(figure: Any, path: Path) -> None:
+    """Raises InvalidInput for a kind of file that matplotlib does not write, or a folder that is not there."""
+    try:
+        figure.savefig(path, dpi=120)
+    except (ValueError, OSError) as error:
+        raise InvalidInput(
+            f"Cannot draw into {path} ({error}). Give a path that ends in .png, .svg or .pdf."
+        ) from error

@@ -1,0 +1,102 @@
+"""Training on one sequence of 100,000 steps: peak memory and time of each way to do it.
+
+A layer of 128 units predicts the next value of a noisy wave at every step; each way has a process of its own, whose
+peak resident memory the operating system reports, and two passes over the sequence, of which the second is timed.
+"truncated" forgets what lies more than 1,000 steps back; the others have the gradient of the whole sequence.
+
+Run `python -m zoo.benchmarks.memory` (about five minutes on two cores) to write `results/memory.csv`.
+"""
+
+import json
+import resource
+import subprocess
+import sys
+import time
+from typing import Any
+
+import numpy as np
+
+from zoo.benchmarks import results
+
+PACKAGES = ("tensorflow-cpu", "keras")
+STEPS, UNITS, PIECE = 100_000, 128, 1_000
+WAYS = {
+    "LSTM": "every step kept",
+    "LSTM, checkpointed": "316 states kept, each piece between them computed twice",
+    "LSTM, truncated": f"pieces of {PIECE:,} steps, the state carried on",
+    "minLSTM": "every step kept, one parallel scan",
+}
+
+
+def wave(steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """x float32 [1, steps, 1] and y, the same one step later."""
+    rng, place = np.random.default_rng(0), np.arange(steps + 1)
+    values = np.sin(place / 7) * np.sin(place / 1300) + 0.05 * rng.standard_normal(steps + 1)
+    values = values.astype("float32")[None, :, None]
+    return values[:, :-1], values[:, 1:]
+
+
+def train(way: str, steps: int, units: int, passes: int = 2) -> dict[str, Any]:
+    """Runs in this process: loss and seconds of each pass, and the peak memory of the process so far, in MiB."""
+    import keras
+
+    from zoo.recipes.truncated import train_on_sequence
+
+    keras.utils.set_random_seed(0)
+    before, (x, y) = _peak(), wave(steps)
+    truncated = way == "LSTM, truncated"
+    frames = keras.Input(batch_shape=(1, None if truncated else steps, 1))
+    model = keras.Model(frames, keras.layers.Dense(1)(_layer(way, units)(frames)))
+    model.compile(keras.optimizers.Adam(1e-2, clipnorm=1.0), "mse", jit_compile=False)
+    losses, seconds = [], []
+    for _ in range(passes):
+        started = time.perf_counter()
+        loss = train_on_sequence(model, x, y, PIECE) if truncated else model.train_on_batch(x, y)
+        losses.append(float(np.ravel(loss)[0]))
+        seconds.append(time.perf_counter() - started)
+    return {"losses": losses, "seconds": seconds, "before": before, "peak": _peak()}
+
+
+def _layer(way: str, units: int) -> Any:
+    from zoo.layers import LSTM, Checkpointed, MinLSTM
+
+    if way == "LSTM, checkpointed":
+        return Checkpointed(LSTM(units, return_sequences=True))
+    if way == "minLSTM":
+        return MinLSTM(units, return_sequences=True)
+    return LSTM(units, return_sequences=True, stateful=way == "LSTM, truncated")
+
+
+def _peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # KiB on Linux
+
+
+def measure(way: str, steps: int = STEPS, units: int = UNITS) -> dict[str, Any]:
+    """One row, measured in a process of its own."""
+    code = f"import json; from zoo.benchmarks import memory; print(json.dumps(memory.train({way!r}, {steps}, {units})))"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    found = json.loads(answer.stdout.splitlines()[-1])
+    return {
+        "way": way,
+        "what": WAYS[way],
+        "steps": steps,
+        "units": units,
+        "peak_mib": round(found["peak"]),
+        "mib_before_training": round(found["before"]),
+        "seconds_per_pass": round(found["seconds"][-1], 1),
+        "loss_first_pass": f"{found['losses'][0]:.3g}",
+        "loss_second_pass": f"{found['losses'][-1]:.3g}",
+        **results.conditions(PACKAGES),
+    }
+
+
+def run(steps: int = STEPS) -> list[dict[str, Any]]:
+    rows = []
+    for way in WAYS:
+        rows.append(measure(way, steps))
+        print({key: rows[-1][key] for key in ("way", "peak_mib", "seconds_per_pass")}, file=sys.stderr)
+    return rows
+
+
+if __name__ == "__main__":
+    print(results.write("memory", run()))

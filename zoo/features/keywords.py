@@ -1,0 +1,69 @@
+"""From the answers of a streaming keyword spotter, one for each packet, to keywords with their times. NumPy only."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+SMOOTH = 10  # packets whose probabilities are averaged
+THRESHOLD = 0.5
+PAUSE = 0.75  # seconds after a keyword in which none is reported
+
+
+@dataclass(frozen=True)
+class Keyword:
+    """`label` was recognised at `time`, in seconds from the start, with probability `score`."""
+
+    label: str
+    time: float
+    score: float
+
+    def cells(self) -> tuple[str, ...]:
+        return f"{self.time:.2f} s", self.label, f"{100 * self.score:.1f} %"
+
+
+class Detector:
+    """Reports a keyword once, when its probability, averaged over the last `SMOOTH` packets, passes `threshold`.
+
+    `labels` name the outputs; the first two are silence and anything else that is said, and are never reported.
+    A packet is `step` seconds long.
+    """
+
+    def __init__(self, labels: Sequence[str], step: float, threshold: float = THRESHOLD) -> None:
+        self.labels, self.step, self.threshold = labels, step, threshold
+        self._recent: deque[np.ndarray] = deque(maxlen=SMOOTH)
+        self._packets, self._quiet_until = 0, 0.0
+
+    def push(self, logits: np.ndarray) -> list[Keyword]:
+        """What the next packets, logits [T, labels], bring."""
+        found = []
+        for probabilities in softmax(logits):
+            self._packets += 1
+            self._recent.append(probabilities)
+            now, mean = self._packets * self.step, np.sum(self._recent, 0) / SMOOTH
+            best = 2 + int(mean[2:].argmax())
+            if mean[best] > self.threshold and now >= self._quiet_until:
+                found.append(Keyword(self.labels[best], round(now, 3), float(mean[best])))
+                self._quiet_until = now + PAUSE
+        return found
+
+
+def smoothed(logits: np.ndarray) -> np.ndarray:
+    """The probabilities of logits [..., T, labels], each step averaged with the SMOOTH - 1 before it; zeros before the
+    first."""
+    sums = np.cumsum(softmax(logits), -2)
+    sums[..., SMOOTH:, :] -= sums[..., :-SMOOTH, :].copy()
+    return sums / SMOOTH
+
+
+def decide(logits: np.ndarray, threshold: float = THRESHOLD) -> np.ndarray:
+    """What clips hold: the label [N] whose smoothed probability rises highest in logits [N, T, labels], or 0, silence,
+    where none but that of silence passes the threshold."""
+    peaks = smoothed(logits).max(1)[:, 1:]
+    return np.where(peaks.max(1) > threshold, 1 + peaks.argmax(1), 0)
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    shifted = np.exp(logits.astype("float64") - logits.max(-1, keepdims=True))
+    return shifted / shifted.sum(-1, keepdims=True)

@@ -1,0 +1,44 @@
+"""bilstm_ctc.fsdd: two bidirectional LSTM layers transcribe strings of three to seven spoken digits."""
+
+from functools import partial
+
+import numpy as np
+
+from zoo.datasets import Split
+from zoo.datasets.fsdd_strings import join
+from zoo.recipes.recipe import Recipe
+from zoo.recipes.sound import vary
+
+
+def strings(rng: np.random.Generator, split: Split, *, seconds: float) -> Split:
+    """As many strings as there are takes, of these takes, each at another speed and through another microphone."""
+    return join(rng, vary(rng, split, stretch=0.15, tilt=0.4), len(split), int(8000 * seconds))
+
+
+RECIPE = Recipe(
+    name="bilstm_ctc.fsdd",
+    task="transcription",
+    family="wave_ctc",
+    config={
+        "sample_rate": 8000,
+        "window": 256,
+        "hop": 160,
+        "bands": 40,
+        "band_dropout": 0.1,
+        "recurrence": "lstm",
+        "units": [96],
+        "bidirectional": True,
+        "dropout": 0.2,
+        "classes": 11,
+    },
+    dataset="fsdd_strings",
+    loss="ctc",
+    metric="word_error_rate",
+    also=("word_error_rate_beam",),
+    epochs=16,
+    batch_size=32,
+    learning_rate=4e-3,
+    weight_decay=1e-2,
+    average=0.98,
+    augment=partial(strings, seconds=4.5),
+)

@@ -1,0 +1,57 @@
+"""What the recipes of the transformer forecasts share, so that they differ in table, horizon and cell alone."""
+
+from zoo.datasets import ett
+from zoo.recipes.recipe import CardText, Recipe
+from zoo.spec import Published
+
+_SEGRNN = "Lin et al. 2023, arXiv:2308.11200, README of https://github.com/lss-1138/SegRNN"
+_LIMITS = (
+    "Trained on one transformer over one year: it has learned the days and weeks of these loads, not of others.",
+    "It reads the loads alone; weather, holidays and what the operator plans are unknown to it.",
+    "Errors grow with the horizon; a sudden change of level is not foreseen.",
+)
+
+
+def recipe(recurrence: str, table: str, horizon: int, published: tuple[Published, ...], epochs: int = 12) -> Recipe:
+    """The recipe of `recurrence`.`table`_`horizon`."""
+    rows = "hours" if table == "etth1" else "quarters of an hour"
+    return Recipe(
+        name=f"{recurrence}.{table}_{horizon}",
+        task="forecasting",
+        family="forecaster",
+        config={
+            "recurrence": recurrence,
+            "columns": list(ett.COLUMNS),
+            "mean": list(ett.MEAN[table]),
+            "deviation": list(ett.DEVIATION[table]),
+            "hours": 24 / ett.ROWS_A_DAY[table],
+            "look_back": ett.LOOK_BACK,
+            "horizon": horizon,
+            "segment": 24,
+            "units": 128,
+            "dropout": 0.5,
+        },
+        dataset=f"{table}_{horizon}",
+        loss="standardised_mae",
+        metric="standardised_mse",
+        also=("standardised_mae",),
+        epochs=epochs,
+        batch_size=128,
+        learning_rate=1e-3,
+        weight_decay=1e-4,
+        average=0.99,
+        card=CardText(
+            summary=f"Six loads and the oil temperature of a transformer, {horizon} {rows} ahead from the last 96.",
+            intended_use=f"Forecast all seven columns of an ETT table, {horizon} {rows} ahead, from its last 96 rows.",
+            limits=_LIMITS,
+            preprocessing="None outside the model: rows in the units of the file go in and come out; standardisation "
+            "and the shift to the last row are layers. Scores are of the output `standardised`.",
+            input_unit="as in the file: HUFL, HULL, MUFL, MULL, LUFL, LULL (loads), OT (oil temperature, °C)",
+            published=published,
+            window=ett.LOOK_BACK,
+        ),
+    )
+
+
+def segrnn(mse: float, mae: float) -> tuple[Published, ...]:
+    return (Published(mse, f"SegRNN, GRU, look-back 96: standardised MSE (MAE {mae})", _SEGRNN),)

@@ -1,0 +1,23 @@
+"""gru.smnist: one GRU layer reads a handwritten digit in 784 steps of one pixel.
+
+Run:      zoo train gru.smnist --seed 0
+Cost:     TODO
+Data:     MNIST, row after row; the last 5,000 training images validate.
+Expect:   not trained to the end yet; goal 98.9 %, the LSTM of Cooijmans et al. 2017.
+Departs:  from Cooijmans' LSTM: a GRU of 128 units with chrono initialisation, images shifted by up to one pixel, weights
+          averaged, 20 epochs.
+"""
+
+from zoo.recipes import pixels
+from zoo.spec import Published
+
+RECIPE = pixels.recipe(
+    "gru.smnist",
+    "One GRU layer of 128 units reads a handwritten digit in 784 steps of one pixel, row after row.",
+    {"recurrence": "gru", "units": 128},
+    20,
+    (
+        Published(0.989, "LSTM of 100 units", "Cooijmans et al. 2017, arXiv:1603.09025"),
+        Published(0.990, "LSTM with recurrent batch normalisation", "Cooijmans et al. 2017, arXiv:1603.09025"),
+    ),
+)

@@ -1,0 +1,90 @@
+"""What the two recipes of the keyword spotters share, so that they differ in the architecture alone."""
+
+from typing import Any
+
+import numpy as np
+
+from zoo.datasets import Split, kws
+from zoo.datasets.kws import Sound
+from zoo.datasets.recordings import lengths, padded
+from zoo.recipes.recipe import Recipe
+from zoo.recipes.sound import FAINTEST, voice
+
+SECONDS = 3.0
+STRETCH, TILT = 0.2, 0.4
+
+
+def streams(rng: np.random.Generator, split: Split) -> Split:
+    """A stream for every word of the split: x float32 [N, 3 s, 1], y int32 [N, packets], what to answer to each packet.
+
+    After the word, in seven of ten streams, comes another: any of the split, or one that is spoilt.
+    """
+    words = [row[:count, 0] for row, count in zip(split.x, lengths(split.x), strict=True)]
+    keywords = np.flatnonzero(split.y != kws.UNKNOWN)
+    spoken = [kws.Sound(words[row], 0, len(words[row]), int(split.y[row])) for row in keywords]
+    samples = int(SECONDS * kws.RATE)
+    waves, targets = [], []
+    for row, word in enumerate(words):
+        sounds = [_another(rng, word, int(split.y[row]))]
+        if rng.random() < 0.7:
+            sounds.append(_second(rng, words, split.y, keywords))
+        rng.shuffle(sounds)
+        wave, found = kws.place(rng, _laid_out(rng, sounds, samples), kws.background(rng, samples, spoken))
+        waves.append(wave * np.float32(FAINTEST ** rng.random() / np.abs(wave).max()))
+        targets.append(kws.targets(found, samples))
+    return Split(padded(waves), np.stack(targets))
+
+
+def _another(rng: np.random.Generator, wave: np.ndarray, label: int) -> Sound:
+    return kws.sound(voice(rng, wave, STRETCH, TILT), label)
+
+
+def _second(rng: np.random.Generator, words: list[np.ndarray], labels: np.ndarray, keywords: np.ndarray) -> Sound:
+    if rng.random() < 0.5:
+        row = rng.integers(len(words))
+        return _another(rng, words[row], int(labels[row]))
+    first, other = (_another(rng, words[row], int(labels[row])) for row in rng.choice(keywords, 2))
+    return kws.spoilt(rng, first, other)
+
+
+def _laid_out(rng: np.random.Generator, sounds: list[Sound], samples: int) -> list[tuple[int, Sound]]:
+    """Where each sound starts, one after the other; what does not fit is left out."""
+    found, free = [], int(rng.uniform(0, 0.6) * kws.RATE)
+    for item in sounds:
+        at = max(0, free - item.start)
+        if at + item.end <= samples:
+            found.append((at, item))
+            free = at + item.end + int(rng.uniform(0.1, 0.7) * kws.RATE)
+    return found
+
+
+def recipe(name: str, summary: str, config: dict[str, Any]) -> Recipe:
+    """The recipe of `name`: `config` says what sets the architecture apart."""
+    return Recipe(
+        name=name,
+        task="keyword spotting",
+        family="wave_spotter",
+        config={
+            "sample_rate": kws.RATE,
+            "decimate": 2,
+            "window": 160,
+            "hop": 80,
+            "bands": 32,
+            "band_dropout": 0.05,
+            "filters": 64,
+            "kernel": 4,
+            "stride": 2,
+            "dropout": 0.2,
+            "classes": len(kws.LABELS),
+            **config,
+        },
+        dataset="kws",
+        loss="frame_cross_entropy",
+        metric="keyword_accuracy",
+        epochs=40,
+        batch_size=32,
+        learning_rate=4e-3,
+        weight_decay=1e-2,
+        average=0.98,
+        augment=streams,
+    )

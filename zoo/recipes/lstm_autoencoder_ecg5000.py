@@ -1,0 +1,54 @@
+"""lstm_autoencoder.ecg5000: an LSTM that draws a heartbeat from four numbers; what it cannot draw is anomalous.
+
+Run:      zoo train lstm_autoencoder.ecg5000 --seed 0
+Cost:     TODO
+Data:     ECG5000, both files as one pool; 60 % of the normal beats train, 20 % validate, 20 % test, half of the anomalous
+          beats validate, half test.
+Expect:   TODO
+Departs:  from Valkov's LSTM autoencoder: one LSTM a side that reads and writes five samples a step, a threshold chosen
+          on validation and kept in the model, a test split of 1,625 beats in place of 290.
+"""
+
+from zoo.recipes.calibration import set_threshold
+from zoo.recipes.recipe import CardText, Recipe
+from zoo.spec import Published
+
+_VALKOV = "https://github.com/curiousily/Getting-Things-Done-with-Pytorch, 06.time-series-anomaly-detection-ecg"
+
+RECIPE = Recipe(
+    name="lstm_autoencoder.ecg5000",
+    task="anomaly detection",
+    family="autoencoder",
+    config={"recurrence": "lstm", "steps": 140, "frame": 5, "units": 64, "code": 4},
+    dataset="ecg5000",
+    loss="anomaly_score",
+    metric="roc_auc",
+    epochs=60,
+    batch_size=32,
+    learning_rate=4e-3,
+    weight_decay=1e-4,
+    average=0.99,
+    calibrate=set_threshold,
+    also=("detection_accuracy",),
+    card=CardText(
+        summary="An LSTM autoencoder of single heartbeats, trained on normal ones alone: it scores how badly a beat can "
+        "be drawn again from four numbers.",
+        intended_use="Find beats that are not normal in a recording cut into single beats, and see where they differ.",
+        limits=(
+            "Trained on the beats of one patient with severe congestive heart failure: another person's normal beat may "
+            "well score as anomalous.",
+            "A beat must be cut out, resampled to 140 samples and z-normalised, as the archive did.",
+            "It says that a beat is unusual, not what it is. Not for medical decisions.",
+        ),
+        preprocessing="None besides that of the archive: 140 samples of a beat, mean 0, deviation 1.",
+        input_unit="z-normalised voltage, 140 samples a beat",
+        published=(
+            Published(
+                0.979,
+                "accuracy of an LSTM autoencoder: 142 of 145 normal and 142 of 145 anomalous beats, another split",
+                _VALKOV,
+            ),
+        ),
+        window=140,
+    ),
+)

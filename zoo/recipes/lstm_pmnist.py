@@ -1,0 +1,23 @@
+"""lstm.pmnist: one LSTM layer reads a handwritten digit in 784 steps of one pixel, in a fixed random order.
+
+Run:      zoo train lstm.pmnist --seed 0
+Cost:     TODO
+Data:     MNIST, read in the order of seed 92916; the last 5,000 training images validate.
+Expect:   not trained to the end yet; goal 92 %; published 90.2 % for an LSTM, other permutation.
+Departs:  from Cooijmans' LSTM: 128 units, chrono initialisation, images shifted by up to one pixel before they are
+          permuted, weights averaged, 20 epochs.
+"""
+
+from zoo.recipes import pixels
+from zoo.spec import Published
+
+RECIPE = pixels.recipe(
+    "lstm.pmnist",
+    "One LSTM layer of 128 units reads a handwritten digit in 784 steps of one pixel, in a fixed random order.",
+    {"recurrence": "lstm", "units": 128, "permutation": 92916},
+    20,
+    (
+        Published(0.902, "LSTM of 100 units, another permutation", "Cooijmans et al. 2017, arXiv:1603.09025"),
+        Published(0.954, "LSTM with recurrent batch normalisation", "Cooijmans et al. 2017, arXiv:1603.09025"),
+    ),
+)

@@ -1,0 +1,53 @@
+"""Character language models of Tiny Shakespeare: what the recipes share.
+
+Data:     the first 85 % of the text, in 64 lanes whose states are carried along; the next 5 % choose the epoch.
+Expect:   see each recipe. A character costs the nats the model gives it, its state carried through the whole test text.
+Departs:  from char-rnn (Karpathy 2015): one layer, AdamW with a cosine in place of RMSProp, the last tenth held out
+          in place of a twentieth, an average of the weights, dropout that is the same at every step of a chunk.
+"""
+
+from zoo.recipes.recipe import CardText, Recipe
+from zoo.spec import Published
+
+
+def recipe(name: str, recurrence: str, units: int, learning_rate: float) -> Recipe:
+    return Recipe(
+        name=name,
+        task="text generation",
+        family="language_model",
+        config={
+            "recurrence": recurrence,
+            "units": [units],
+            "vocabulary": 67,
+            "embedding": 64,
+            "embedding_dropout": 0.05,
+            "output_dropout": 0.4,
+        },
+        dataset="tiny_shakespeare",
+        loss="token_cross_entropy",
+        metric="nats_per_token",
+        also=("perplexity",),
+        epochs=16,
+        batch_size=64,
+        carry=64,
+        learning_rate=learning_rate,
+        weight_decay=1e-2,
+        warmup=0.05,
+        average=0.995,
+        card=CardText(
+            summary=f"One {recurrence.upper()} layer of {units} units over the characters of Shakespeare's plays.",
+            intended_use="Write text that looks like a play by Shakespeare; show how a stream is generated.",
+            limits=(
+                "Spells and lays out a play, but follows no story: its memory is one state vector.",
+                "Knows the 65 characters of its text and no others.",
+            ),
+            preprocessing="One token a character as written (tokenizer.json); other characters are refused.",
+            input_unit="token ids",
+            published=(
+                Published(
+                    1.47, "transformer of six layers (10.6 M parameters), validation, last tenth", "nanoGPT README"
+                ),
+            ),
+            streaming=True,
+        ),
+    )
