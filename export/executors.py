@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from export import manifest
+from export.lowering.plain import PlainTarget
 from export.lowering.source import Source
 from export.lowering.trace import Replacements, Rule, Tracer, flat_layers, lowered
 from export.probes import Domain
@@ -56,6 +57,14 @@ class KerasExecutor(Executor):
     def _call(self, *tensors: tf.Tensor) -> list[Any]:
         scope = lowered(self.source.model, Tracer(_NO_TARGET), _RULES) if self._float32 else contextlib.nullcontext()
         with scope:
+            return self.source(tensors)
+
+
+class StreamingKerasExecutor(KerasExecutor):
+    """A Keras model as a function of a chunk and its states, run with TensorFlow's own operators."""
+
+    def _call(self, *tensors: tf.Tensor) -> list[Any]:
+        with lowered(self.source.model, Tracer(PlainTarget()), self.source.rules):
             return self.source(tensors)
 
 

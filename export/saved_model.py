@@ -85,11 +85,13 @@ def _portable(model: keras.Model, tracer: Tracer) -> Iterator[None]:
                 undo.enter_context(_set(layer, "stateful", False))
             if hasattr(layer, "use_cudnn"):
                 undo.enter_context(_set(layer, "use_cudnn", False))
+            if hasattr(layer, "execution_path"):  # nor compiles, which a runtime without XLA cannot
+                undo.enter_context(_set(layer, "execution_path", "cell"))
         yield
 
 
 @contextlib.contextmanager
-def _set(layer: keras.layers.Layer, name: str, value: bool) -> Iterator[None]:
+def _set(layer: keras.layers.Layer, name: str, value: bool | str) -> Iterator[None]:
     before = getattr(layer, name)
     setattr(layer, name, value)
     try:

@@ -137,7 +137,7 @@ def _require_integers(
     refused = [*target.unfused, *(layer_of(path, layers) or path for path in loops)]
     if refused:
         raise Unsupported(
-            f"quantize={quantize!r} cannot quantise layer {refused[0]!r}: TFLite has integer arithmetic for the fused "
-            "LSTM only (tanh and sigmoid, zero initial states, no returned states). "
-            "Use quantize='dynamic' or 'float16', or make it such an LSTM."
+            f"quantize={quantize!r} cannot quantise layer {refused[0]!r}: integers compute LSTM, GRU and SimpleRNN "
+            "with tanh and sigmoid, from zero initial states, and hand out no cell state. "
+            "Use quantize='dynamic' or 'float16', or make it such a layer."
         )

@@ -34,6 +34,8 @@ def convert(folder: Path, quantize: str | None, layers: Collection[str] = ()) ->
             if marked:
                 return _around_markers(converter, str(quantize), folder)
             return tflite_integers.convert(converter) if quantize == "int8" else bytes(converter.convert())
+    except Unsupported:
+        raise
     except Exception as error:  # the converter raises ConverterError, RuntimeError and ValueError alike
         raise _explained(error, layers) from error
 

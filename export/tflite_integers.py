@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 
 from export.tflite_file import builtin_code
@@ -38,13 +37,34 @@ def quantized(content: bytes, feeds: Sequence[list[np.ndarray]], quantize: str) 
         return content
     from tensorflow.lite.python.convert import mlir_quantize
     from tensorflow.lite.python.optimize import calibrator
+    from tensorflow.lite.toco import types_pb2
 
-    calibration = calibrator.Calibrator(calibrator.add_intermediate_tensors(content))
-    if quantize == "int16x8":  # which the newer quantiser does not do
-        types = tf.float32, tf.float32, True, tf.int16, tf.int64
-        return bytes(calibration.calibrate_and_quantize(lambda: iter(feeds), *types))
-    calibrated = calibration.calibrate(lambda: iter(feeds))
-    return bytes(mlir_quantize(calibrated, denylisted_nodes=preparation(calibrated)))
+    calibrated = calibrator.Calibrator(calibrator.add_intermediate_tensors(content)).calibrate(lambda: iter(feeds))
+    floats = preparation(calibrated)
+    if quantize == "int8":
+        return bytes(mlir_quantize(calibrated, denylisted_nodes=floats))
+    kind = types_pb2.QUANTIZED_INT16
+    return _without_zero_points(mlir_quantize(_symmetric(calibrated), denylisted_nodes=floats, inference_type=kind))
+
+
+def _symmetric(content: bytes) -> bytes:
+    """Ranges as kernels of int16 want them. The converter has an older quantiser for these types, which cannot tell
+    the whole numbers that masks are made of from those it has to quantise."""
+    graph = Graph.read(content)
+    for found in (tensor.quantization for tensor in graph.tensors):
+        if found is not None and found.min is not None and len(found.min):
+            largest = max(abs(float(found.min[0])), abs(float(found.max[0])), 1e-6)
+            found.min, found.max = np.array([-largest * 32768 / 32767], "float32"), np.array([largest], "float32")
+    return graph.packed()
+
+
+def _without_zero_points(content: bytes) -> bytes:
+    """The zero points of symmetric ranges, where rounding made one of them -1."""
+    graph = Graph.read(content)
+    for tensor in graph.tensors:
+        if tensor.type == schema.TensorType.INT16 and tensor.quantization is not None:
+            tensor.quantization.zeroPoint = np.zeros_like(tensor.quantization.zeroPoint)
+    return graph.packed()
 
 
 def preparation(content: bytes) -> list[str]:

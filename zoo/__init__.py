@@ -77,13 +77,14 @@ def pipeline(name: str, backend: str = "onnx") -> "Pipeline":
     True
     """
     from export.backends import open_model
-    from export.runtime.pipelines import pipeline
+    from export.runtime.pipelines import kind, pipeline
 
-    return pipeline(describe(name), open_model(name, backend))
+    spec = describe(name)
+    return pipeline(spec, *(open_model(name, backend, part=part) for part in kind(spec).PARTS))
 
 
 def inspect(
-    model: "keras.Model | str", x: "Any", layer: str | None = None, units: "Sequence[int] | None" = None
+    model: "keras.Model | str", x: Any, layer: str | None = None, units: Sequence[int] | None = None
 ) -> "Inspection":
     """The gates and states of a recurrent layer over x [batch, time, feature], as arrays, and as a picture by `plot`.
 

@@ -9,7 +9,7 @@ import numpy as np
 from zoo.datasets import Arrays, Split
 from zoo.datasets.padding import by_length, cut, cut_inputs
 from zoo.errors import unknown_name
-from zoo.features import ctc, keywords
+from zoo.features import ctc, keywords, translation
 from zoo.spec import Signature
 
 
@@ -24,18 +24,26 @@ class Executor(Protocol):
     def stream(self, batch: int = 1) -> Any: ...
 
 
+class Translator(Protocol):
+    """What writes texts: two executors, an encoder and a decoder, and a search."""
+
+    def translate(self, source: np.ndarray, beam: int) -> list[str]: ...
+
+
 @dataclass(frozen=True)
 class Metric:
     """`measure(y, outputs)` compares targets with a model's output, or with a mapping of its outputs by name.
 
     `percent` says that people read the value as a share. One that is `carried` compares with surprisals: the text is
-    read from its start to its end by a model that streams.
+    read from its start to its end by a model that streams. One with `beam` > 0 compares texts with those
+    a search of that many beams writes.
     """
 
-    measure: Callable[[np.ndarray, Any], float]
+    measure: Callable[[Any, Any], float]
     higher_is_better: bool
     percent: bool = False
     carried: bool = False
+    beam: int = 0
 
     def better(self, value: float, other: float) -> bool:
         """Whether `value` is at least as good as `other`."""
@@ -105,7 +113,7 @@ def _word_error_rate(y: np.ndarray, found: Sequence[Sequence[int]]) -> float:
 
 
 def standardised_mse(y: np.ndarray, outputs: Mapping[str, np.ndarray]) -> float:
-    """The mean squared error of output "standardised" [N, horizon, C], each column in deviations of its training rows."""
+    """The mean squared error of output "standardised" [N, horizon, C], in deviations of the training rows."""
     return mean_squared_error(y, outputs["standardised"])
 
 
@@ -187,6 +195,8 @@ METRICS: dict[str, Metric] = {
     "macro_accuracy": Metric(macro_accuracy, higher_is_better=True, percent=True),
     "tag_accuracy": Metric(tag_accuracy, higher_is_better=True, percent=True),
     "keyword_accuracy": Metric(keyword_accuracy, higher_is_better=True, percent=True),
+    "bleu": Metric(translation.bleu, higher_is_better=True, beam=translation.BEAM),
+    "bleu_greedy": Metric(translation.bleu, higher_is_better=True, beam=1),
     "nats_per_token": Metric(nats_per_token, higher_is_better=False, carried=True),
     "perplexity": Metric(perplexity, higher_is_better=False, carried=True),
     "mean_squared_error": Metric(mean_squared_error, higher_is_better=False),
@@ -246,15 +256,24 @@ def _filled_up(outputs: dict[str, np.ndarray], given: Arrays) -> dict[str, np.nd
     return {name: filled(array) for name, array in outputs.items()}
 
 
-def evaluate(executor: Executor, split: Split, metrics: Sequence[str]) -> dict[str, float]:
-    """Each metric of the executor's answers to the whole split."""
+def evaluate(executor: Any, split: Split, metrics: Sequence[str]) -> dict[str, float]:
+    """Each metric of the answers to the whole split; `executor` is an `Executor`, or for `beam` a `Translator`."""
     measures = {name: metric(name).measure for name in metrics}
+    if metric(metrics[0]).beam:
+        translator: Translator = executor
+        written = {name: translator.translate(split.x["source"], metric(name).beam) for name in metrics}
+        return {name: measure(split.texts, written[name]) for name, measure in measures.items()}
     if metric(metrics[0]).carried:
         surprisals = carried_surprisals(executor, split)
         return {name: measure(split.y, surprisals) for name, measure in measures.items()}
     first = executor.signature.input_names[0]
     outputs = outputs_of(lambda x: executor.run(x if isinstance(x, Mapping) else {first: x}), split.x)
     return {name: measure(split.y, outputs) for name, measure in measures.items()}
+
+
+def examples(name: str, split: Split) -> int:
+    """How many targets the metric `name` compares: of a text that is read on and on, its tokens."""
+    return int(split.y.size) if metric(name).carried else len(split)
 
 
 def number(name: str, value: float) -> str:

@@ -74,8 +74,10 @@ def _describe_cell(cell: Any, layer: layers.RNN) -> Recurrence | Steps | None:
     return (native and native(name, cell, layer, steps)) or steps
 
 
-def _steps_as(cell: Any, kind: type) -> bool:
-    return isinstance(cell, kind) and type(cell).project is kind.project and type(cell).step is kind.step
+def _steps_as(cell: Any, kind: type[GatedCell]) -> bool:
+    """Whether a cell is of this kind with no half of its step replaced."""
+    own: Any = type(cell)
+    return issubclass(own, kind) and own.project is kind.project and own.step is kind.step
 
 
 Weights = tuple[np.ndarray, np.ndarray, np.ndarray]  # kernel, recurrent kernel, bias
@@ -143,7 +145,7 @@ def _mirrored(cell: Any) -> bool:
     return _ACTIVATIONS.get(cell.recurrent_activation) in _MIRRORED
 
 
-_NATIVE: dict[type, Callable[[str, Any, layers.RNN, Steps], Recurrence | None]] = {
+_NATIVE: dict[type[GatedCell], Callable[[str, Any, layers.RNN, Steps], Recurrence | None]] = {
     zoo_cells.PeepholeLSTMCell: _peephole_lstm,
     zoo_cells.CoupledLSTMCell: _coupled_lstm,
     zoo_cells.MinimalGatedCell: _minimal_gated,

@@ -62,5 +62,11 @@ def _in_zoo(name: str) -> Path:
     from zoo import registry
 
     card, folder = registry.get(name), registry.folder(name)
+    if _FILES[0] not in card.files:
+        parts = " and ".join(sorted(file for file in card.files if file.endswith(".onnx")))
+        raise InvalidInput(
+            f"Model {name!r} runs in parts, {parts}: zoo.pipeline({name!r}) puts them together; "
+            f"to run one by hand, load its path in {str(folder)!r}."
+        )
     manifest.verify(folder, {file: digest for file, digest in card.files.items() if file == _FILES[0]})
     return folder / _FILES[0]

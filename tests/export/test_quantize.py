@@ -34,6 +34,7 @@ GRU_NOTE = (
     "loaded, so the file is smaller and as fast as float32. Steps of integer products in a Scan were measured, and "
     "were slower than that (zoo/benchmarks/results/quantized.csv)."
 )
+here = pytest.mark.usefixtures("converted_here")
 needs_micro = pytest.mark.skipif(not micro.installed(), reason="tflite-micro has wheels for Linux on x86-64 only")
 
 
@@ -302,8 +303,10 @@ def test_without_the_data_set_of_a_zoo_model_its_error_says_what_else_to_do(tmp_
     assert str(error.value) == "quantize='int8' needs calibration data: Cannot download it. Or give calibration=."
 
 
-@pytest.fixture
-def int8(tmp_path):
+@pytest.fixture(scope="module")
+def int8(tmp_path_factory):
+    """Converted in a process of its own, as exports are."""
+    tmp_path = tmp_path_factory.mktemp("int8")
     prepare = [layers.Rescaling(10.0), layers.Activation("tanh")]
     model = _model(*prepare, layers.LSTM(16, name="memory"), layers.Dense(3), time=STEPS, scale=0.3)
     calibration = [{"x": _x(1, seed)} for seed in range(30)]
@@ -326,6 +329,7 @@ def test_an_int8_lstm_runs_in_the_arena_that_is_reported_and_in_no_smaller_one(i
     assert subprocess.run([sys.executable, "-c", command], capture_output=True).returncode != 0
 
 
+@here
 @needs_micro
 def test_no_arena_is_reported_where_micro_cannot_run_the_file(tmp_path):
     free = _model(layers.LSTM(4))
@@ -343,6 +347,7 @@ def test_what_is_done_to_the_inputs_before_the_first_weights_stays_float(int8):
     assert artifact.operators["QUANTIZE"] >= 1 and artifact.operators["TANH"] == 1
 
 
+@here
 def test_the_file_of_a_zoo_model_has_the_length_of_its_window(tmp_path):
     spec = dataclasses.replace(registry.get(registry.names()[0]), window=12)
     x = [{"x": _x(1, seed, steps=12)} for seed in range(20)]
@@ -352,6 +357,7 @@ def test_the_file_of_a_zoo_model_has_the_length_of_its_window(tmp_path):
     assert runtime.load(artifact.path).signature.inputs[0].shape == (None, 12, FEATURES)
 
 
+@here
 @pytest.mark.skipif("ZOO_DATA" not in os.environ, reason="set ZOO_DATA to a mirror of the data sets")
 @pytest.mark.parametrize("backend", ["onnx", "tflite"])
 @pytest.mark.parametrize("name", registry.names("*.har"))
@@ -364,6 +370,7 @@ def test_int8_of_a_pretrained_model_loses_at_most_half_a_point(name, backend, tm
     assert value >= spec.score.value - 0.005
 
 
+@here
 def test_the_benchmark_compares_files_that_all_compute_the_layer():
     rows = quantized.speed("GRU", 16, rounds=1)
     assert [row["file"] for row in rows] == [

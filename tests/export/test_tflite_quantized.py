@@ -10,6 +10,7 @@ from zoo.errors import InvalidInput, Unsupported
 
 STEPS = 12
 SEQUENCES = {"return_sequences": True}
+here = pytest.mark.usefixtures("converted_here")
 
 
 def _calibration(examples=20, seed=3):
@@ -40,10 +41,10 @@ def test_weights_alone_are_quantised_for_any_recurrence(layer, quantize, allowed
     assert report.operators.get(FUSED, 0) == (1 if layer is layers.LSTM else 0)
 
 
-@pytest.mark.parametrize("time", [STEPS, None], ids=["static time", "dynamic time"])
-def test_int8_of_stacked_and_bidirectional_lstms_is_near_keras(time, tmp_path):
+@here
+def test_int8_of_stacked_and_bidirectional_lstms_of_free_time_is_near_keras(tmp_path):
     difference, report, _ = _difference(
-        model_of(_classifier, time=time), tmp_path, quantize="int8", calibration=_calibration()
+        model_of(_classifier, time=None), tmp_path, quantize="int8", calibration=_calibration()
     )
     assert 0 < difference < 0.03 and report.operators[FUSED] == 3
     assert report.notes == [
@@ -53,6 +54,7 @@ def test_int8_of_stacked_and_bidirectional_lstms_is_near_keras(time, tmp_path):
     ]
 
 
+@here
 def test_an_int8_lstm_whose_cell_state_stays_small_is_right(tmp_path):
     model = model_of(lambda x: layers.LSTM(6, **SEQUENCES)(layers.LSTM(6, **SEQUENCES)(x)), time=STEPS)
     for weight in model.weights:
@@ -69,6 +71,7 @@ def _cell_scales(content):
     return [float(graph.tensors[operator.inputs[19]].quantization.scale[0]) for operator in fused]
 
 
+@here
 def test_int8_sides_that_are_concatenated_keep_their_own_scales(tmp_path):
     model = model_of(lambda x: layers.Bidirectional(layers.LSTM(6, **SEQUENCES))(x), time=STEPS)
     model.weights[5].assign(model.weights[5] * 8.0)  # the backward bias: sides of different ranges
@@ -77,6 +80,7 @@ def test_int8_sides_that_are_concatenated_keep_their_own_scales(tmp_path):
     assert report.operators["QUANTIZE"] > 1  # the input's, and one where the converter forgot it
 
 
+@here
 def test_a_masked_int8_lstm_is_near_keras(tmp_path):
     model = model_of(lambda x: layers.LSTM(6)(layers.Masking()(x)), time=STEPS)
     calibration = _calibration()
@@ -88,6 +92,7 @@ def test_a_masked_int8_lstm_is_near_keras(tmp_path):
     assert report.operators[FUSED] == 1
 
 
+@here
 @pytest.mark.parametrize("quantize", [None, "int8"])
 def test_a_fused_lstm_runs_in_tflite_micro(quantize, tmp_path):
     micro = pytest.importorskip("tflite_micro", reason="tflite-micro has wheels for Linux on x86-64 only").runtime
@@ -127,6 +132,7 @@ def _every_kind(x):
     return layers.Dense(3)(layers.SimpleRNN(4)(layers.GRU(5, reset_after=False, **SEQUENCES)(lower)))
 
 
+@here
 @pytest.mark.parametrize(("quantize", "fused", "loops"), [("int8", 1, 4), ("int16x8", 0, 5)])
 def test_recurrences_of_every_kind_in_one_file_are_near_keras(quantize, fused, loops, tmp_path):
     model = model_of(_every_kind, time=None)
@@ -135,6 +141,7 @@ def test_recurrences_of_every_kind_in_one_file_are_near_keras(quantize, fused, l
     assert (report.operators.get(FUSED, 0), report.operators["WHILE"]) == (fused, loops)
 
 
+@here
 @pytest.mark.parametrize("quantize", ["int8", "int16x8"])
 def test_masked_steps_are_skipped_in_integers(quantize, tmp_path):
     model = model_of(lambda x: layers.GRU(6, return_state=True)(layers.Masking()(x)), time=STEPS)
@@ -158,6 +165,7 @@ def test_an_operator_tflite_lacks_is_refused_beside_integer_loops(tmp_path):
     )
 
 
+@here
 def test_sixteen_bit_activations_work_for_a_model_without_recurrence(tmp_path):
     model = model_of(lambda x: layers.Conv1D(4, 3, activation="relu")(x), time=STEPS)
     assert _difference(model, tmp_path, quantize="int16x8", calibration=_calibration())[0] < 0.02

@@ -3,7 +3,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from zoo import cli
+from zoo import cli, registry
 from zoo.spec import DatasetRef, ModelSpec, Published, Score, Signature, StateSpec, TensorSpec
 
 
@@ -60,3 +60,14 @@ _CARD = ModelSpec(
 def card():
     """A complete card that names no shipped file."""
     return _CARD
+
+
+@pytest.fixture
+def tokenizer_of(monkeypatch, tmp_path):
+    """`tokenizer_of(name, tokenizer)`: the folder of that model holds this `tokenizer.json`."""
+
+    def put(name, tokenizer):
+        tokenizer.save(str(tmp_path / "tokenizer.json"))
+        monkeypatch.setattr(registry, "file", lambda model, file: {name: tmp_path}[model] / file)
+
+    return put

@@ -26,9 +26,7 @@ def test_an_interval_leaves_a_tenth_on_either_side_of_every_hour():
     y[::7] = -1
     arms = level[..., None] + np.array([-0.3, 0.0, 0.3])
     below, above = calibration.arm_factors(np.expm1(arms), y)
-    calibrated = np.expm1(
-        np.stack([level - 0.3 * below, level, level + 0.3 * above], -1)
-    )
+    calibrated = np.expm1(np.stack([level - 0.3 * below, level, level + 0.3 * above], -1))
     measured = y[:, 0] >= 0
     low, high = (np.mean(test[measured], 0) for test in (y < calibrated[..., 0], y > calibrated[..., 2]))
     np.testing.assert_allclose([low, high], 0.1, atol=0.001)

@@ -57,6 +57,9 @@ def test_a_smoothed_probability_is_the_mean_over_ten_packets():
         np.testing.assert_allclose(keywords.smoothed(answers)[:, step], expected)
 
 
-def test_a_clip_is_what_rises_highest_and_silence_where_nothing_rises():
-    clips = np.stack([logits((0, 20), (k, 12), (0, 20)) for k in (0, 1, 2, 3)] + [logits((0, 20), (3, 3), (0, 29))])
-    assert keywords.decide(clips).tolist() == [0, 1, 2, 3, 0]
+def test_a_clip_is_its_keyword_else_another_word_else_silence():
+    clips = np.stack(
+        [logits((0, 20), (k, 12), (0, 20)) for k in (0, 1, 2, 3)]
+        + [logits((0, 20), (3, 3), (0, 29)), logits((1, 30), (2, 9), (1, 13))]
+    )
+    assert keywords.decide(clips).tolist() == [0, 1, 2, 3, 0, 2]

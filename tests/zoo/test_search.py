@@ -131,7 +131,7 @@ LOGITS = np.log([0.1, 0.4, 0.2, 0.3])
     ("sampling", "expected"),
     [
         (Sampling(), [0.1, 0.4, 0.2, 0.3]),
-        (Sampling(temperature=0), [0, 1, 0, 0]),
+        (Sampling(top_k=1), [0, 1, 0, 0]),
         (Sampling(temperature=0.5), np.array([1, 16, 4, 9]) / 30),
         (Sampling(top_k=2), [0, 4 / 7, 0, 3 / 7]),
         (Sampling(top_p=0.4), [0, 1, 0, 0]),
@@ -168,13 +168,18 @@ def test_a_seed_repeats_a_text():
     [
         (
             {"temperature": -0.5},
-            "temperature=-0.5 is out of range: 0 takes the most probable token each time, 1 draws as the model says, "
-            "more is wilder.",
+            "temperature=-0.5 is out of range: 1 draws as the model says, less is tamer, more is wilder; top_k=1 "
+            "takes the most probable token each time.",
+        ),
+        (
+            {"temperature": 0.0},
+            "temperature=0 is out of range: 1 draws as the model says, less is tamer, more is wilder; top_k=1 "
+            "takes the most probable token each time.",
         ),
         (
             {"temperature": math.nan},
-            "temperature=nan is out of range: 0 takes the most probable token each time, 1 draws as the model says, "
-            "more is wilder.",
+            "temperature=nan is out of range: 1 draws as the model says, less is tamer, more is wilder; top_k=1 "
+            "takes the most probable token each time.",
         ),
         ({"top_k": -1}, "top_k=-1 is out of range: it counts tokens, and 0 keeps all."),
         ({"top_p": 0.0}, "top_p=0 is out of range: it is a share above 0 and up to 1, which keeps all."),

@@ -83,9 +83,11 @@ def test_a_forecast_is_what_the_equations_say(recurrence, rng):
                 states = oracle.lstm(segments, zeros, zeros, w).states
             for place in range(2):
                 query = np.concatenate([position[place], column[index]])[None]
-                h = oracle.gru_step(query, states[0], w, True) if recurrence == "gru" else oracle.lstm_step(
-                    query, *states, w
-                )[0]
+                h = (
+                    oracle.gru_step(query, states[0], w, True)
+                    if recurrence == "gru"
+                    else oracle.lstm_step(query, *states, w)[0]
+                )
                 expected = dense(model, "segment_out", h)[0] + z[example, -1, index]
                 found = standardised[example, 2 * place : 2 * place + 2, index]
                 np.testing.assert_allclose(found, expected, atol=1e-5)
@@ -140,9 +142,7 @@ def test_quantiles_are_what_the_equations_say(rng):
     level = np.where(measured, (np.log1p(np.maximum(x[..., :1], 0)) - 4.0) / 1.5, 0)
     seen = np.concatenate([level, measured, x[..., 1:]], -1)  # the normalisation was not adapted: mean 0, variance 1
     state = oracle.gru(seen, np.zeros((3, 4)), weights(model.get_layer("gru"))).states[0]
-    middle, a, b = np.moveaxis(
-        dense(model, "head", np.concatenate([state, seen[:, -1]], -1)).reshape(3, 3, 3), -1, 0
-    )
+    middle, a, b = np.moveaxis(dense(model, "head", np.concatenate([state, seen[:, -1]], -1)).reshape(3, 3, 3), -1, 0)
     below, above = (np.where(d > 0, 1 + d, np.exp(d)) for d in (a, b))
     below, above = below * [0.5, 1.0, 2.0], above * [1.5, 0.7, 1.0]
     quantiles = np.stack([middle - below, middle, middle + above], -1)
@@ -209,7 +209,7 @@ def test_units_start_with_memories_of_every_length(recurrence):
     model = models.build("pixel_classifier", {**PIXELS, "recurrence": recurrence, "units": 64, "longest": 784})
     bias = np.asarray(model.get_layer(recurrence).cell.bias)
     keep = bias[64:128] if recurrence == "lstm" else bias[0, :64]
-    assert 0 < np.exp(keep).min() and np.exp(keep).max() <= 783 and np.exp(keep).std() > 100
+    assert np.exp(keep).min() > 0 and np.exp(keep).max() <= 783 and np.exp(keep).std() > 100
 
 
 def test_an_unknown_recurrence_cannot_read_pixels():

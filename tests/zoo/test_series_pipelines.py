@@ -212,7 +212,8 @@ def test_an_outlook_is_drawn_with_its_interval(outlook, tmp_path):
 
 
 def test_features_of_the_air_are_numbers_in_a_fixed_order():
-    columns = dict(zip(AIR.split(","), zip(*["2014,7,2,6,NA,-21,-11,1021,NW,1.5,2,3".split(",")], strict=True)))
+    cells = "2014,7,2,6,NA,-21,-11,1021,NW,1.5,2,3".split(",")
+    columns = {name: (cell,) for name, cell in zip(AIR.split(","), cells, strict=True)}
     (row,) = air.encode(columns)
     named = dict(zip(air.FEATURES, row.tolist(), strict=True))
     assert named["pm2.5"] == air.MISSING and named["DEWP"] == -21 and named["Iws"] == 1.5 and named["Ir"] == 3

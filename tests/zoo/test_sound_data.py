@@ -128,7 +128,7 @@ def test_nobody_is_heard_in_two_parts_of_the_keywords():
     assert sum(map(len, speakers.values())) == 226
     assert [len(kws.words(which)) for which in PARTS] == [1053, 288, 314]
     digits = {which: len(kws.digits(which)) for which in PARTS}
-    assert digits == {"train": 800, "validation": 200, "test": 200}
+    assert digits == {"train": 400, "validation": 100, "test": 100}
 
 
 PARTS = ("train", "validation", "test")

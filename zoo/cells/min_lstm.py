@@ -32,5 +32,5 @@ class MinLSTMCell(LinearCell):
 
 
 def _softplus(x: Any) -> Any:
-    """log(1 + e^x), also where e^x overflows: TFLite writes `ops.softplus` as it stands here. Its slope at 0 is 1/2."""
-    return 0.5 * (x + ops.abs(x)) + ops.log1p(ops.exp(-ops.abs(x)))
+    """log(1 + e^x), also where e^x overflows: the converter to TFLite does not care. Its slope at 0 is 1/2."""
+    return 0.5 * (x + ops.abs(x)) + ops.log(1 + ops.exp(-ops.abs(x)))

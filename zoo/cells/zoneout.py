@@ -1,3 +1,4 @@
+import itertools
 from typing import Any
 
 import keras
@@ -70,7 +71,8 @@ class ZoneoutCell(DropoutRNNCell, keras.layers.Layer):
         if training:
             width = x.shape[-1] - sum(self.state_size)
             x, masks = x[..., :width], x[..., width:]
-            amounts = ops.split(masks, self._bounds(), axis=-1)
+            borders = itertools.accumulate(self.state_size, initial=0)
+            amounts = [masks[..., start:end] for start, end in itertools.pairwise(borders)]
         _, new = step(self.cell, x, states, training)
         blended = [m * old + (1 - m) * value for m, old, value in zip(amounts, states, new, strict=True)]
         return blended[0], blended
@@ -91,9 +93,6 @@ class ZoneoutCell(DropoutRNNCell, keras.layers.Layer):
         uniform = keras.random.uniform(shape, dtype="float32", seed=self.seed_generator)
         rates = ops.convert_to_tensor(np.repeat(self.rates, self.state_size), dtype="float32")
         return ops.cast(uniform < rates, dtype)
-
-    def _bounds(self) -> list[int]:
-        return [sum(self.state_size[:count]) for count in range(1, len(self.state_size))]
 
     def get_initial_state(self, batch_size=None):
         initial = self.cell.get_initial_state(batch_size=batch_size)

@@ -1,4 +1,5 @@
-"""The command line: `zoo list|show|predict|eval|listen|train|tune|inspect|export|check|bench|publish`.
+"""The command line: `zoo list|show|predict|eval|listen|generate|translate|train|tune|inspect|export|check|bench` and,
+for maintainers, `publish`.
 
 Exit codes: 0 done, 1 a check failed, 2 wrong usage. `--json` prints the same facts for machines.
 """
@@ -19,6 +20,7 @@ from zoo.cli import (
     publishing,
     training,
     tuning,
+    writing,
 )
 from zoo.errors import ZooError
 
@@ -41,6 +43,8 @@ app.command("inspect")(inspecting.inspect)
 app.command("export")(exporting.export)
 app.command("check")(exporting.check)
 app.command("listen")(listening.listen)
+app.command("generate")(writing.generate)
+app.command("translate")(writing.translate)
 app.command("bench")(bench.bench)
 app.command("publish", hidden=True)(publishing.publish)
 

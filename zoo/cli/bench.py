@@ -1,6 +1,7 @@
-"""`zoo bench`: what one prediction costs on each runtime."""
+"""`zoo bench`: what one prediction of a model costs on each runtime, or a suite that compares whole libraries."""
 
-from typing import Annotated
+import importlib
+from typing import Annotated, Any
 
 import typer
 
@@ -9,16 +10,36 @@ from zoo.cli.output import AsJson, console, print_json, print_table
 from zoo.cli.quiet import import_tensorflow
 from zoo.errors import InvalidInput
 
+# A suite is a module with `COLUMNS`, `ROUNDS`, `run(rounds) -> rows`, `table(rows) -> lines`, `summary(rows) -> text`.
+SUITES = {"layers": "zoo.benchmarks.layers"}
+
 
 def bench(
-    name: Annotated[str, typer.Argument(help="A model name.")],
-    batch: Annotated[str, typer.Option(help="Batch sizes, separated by commas.")] = "1,32",
-    rounds: Annotated[int, typer.Option(help="How often each runtime has its turn.", min=3)] = 30,
+    name: Annotated[str, typer.Argument(help=f"A model name, or a suite: {', '.join(SUITES)}.")],
+    batch: Annotated[str, typer.Option(help="Batch sizes of a model, separated by commas.")] = "1,32",
+    rounds: Annotated[int | None, typer.Option(help="How often each candidate has its turn.", min=3)] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Latency of a model on Keras, ONNX Runtime and LiteRT, taking turns in one process."""
+    """Latency of a model on Keras, ONNX Runtime and LiteRT, or a suite, the candidates taking turns in one process."""
     sizes = _sizes(batch)
     import_tensorflow()
+    if name in SUITES:
+        _suite(importlib.import_module(SUITES[name]), rounds, as_json)
+    else:
+        _model(name, sizes, rounds or 30, as_json)
+
+
+def _suite(suite: Any, rounds: int | None, as_json: bool) -> None:
+    with quiet():  # XLA and oneDNN announce themselves on standard error
+        rows = suite.run(rounds or suite.ROUNDS)
+    if as_json:
+        print_json(rows)
+        return
+    console.print(suite.summary(rows), soft_wrap=True)
+    print_table(suite.COLUMNS, suite.table(rows), right=suite.COLUMNS[1:])
+
+
+def _model(name: str, sizes: list[int], rounds: int, as_json: bool) -> None:
     from zoo.benchmarks import latency
 
     with quiet():  # LiteRT announces its delegates on standard error

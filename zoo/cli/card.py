@@ -7,6 +7,7 @@ import platform
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,16 @@ import keras
 import numpy as np
 
 from export import to_onnx
-from export.backends import open_model
-from export.executors import KerasExecutor
+from export.backends import of_keras, part_of
 from export.lowering.source import read
+from export.runtime.pipelines import PIPELINES, Pipeline
 from zoo import datasets, loading, models, recipes, registry
+from zoo.cli.evaluating import opened
+from zoo.cli.halving import compress, halve
 from zoo.datasets import Split
 from zoo.errors import InvalidInput, Unsupported
-from zoo.evaluation import evaluate, metric
+from zoo.evaluation import evaluate, examples, metric
+from zoo.features.translation import Translator
 from zoo.recipes import Recipe, checkpoint
 from zoo.spec import ModelSpec, Score, Signature, from_json, to_json
 
@@ -32,6 +36,7 @@ FORMS = (
     ("tflite", "dynamic"),
     ("tflite", "int8"),
 )
+FORMS_OF_PARTS = FORMS[:3]  # of what is run step by step: a TFLite file fixes the sizes that change there
 
 
 def publish(name: str, runs: Path) -> tuple[ModelSpec, dict[int, float]]:
@@ -48,7 +53,7 @@ def publish(name: str, runs: Path) -> tuple[ModelSpec, dict[int, float]]:
     best = max(found, key=lambda run: sign * run.validation)
     test = datasets.get(recipe.dataset).load().test
     measured = {run.seed: run.scores(test) for run in found}
-    scores = [_score(name, measured, best.seed, len(test)) for name in (recipe.metric, *recipe.also)]
+    scores = [_score(name, measured, best.seed, test) for name in (recipe.metric, *recipe.also)]
     scores += [from_json(Score, path.read_text("utf-8")) for path in sorted((runs / name).glob("scores/*.json"))]
     with tempfile.TemporaryDirectory(dir=registry.ROOT, prefix=".publishing-") as staging:
         spec = _fill(Path(staging), recipe, best, scores)
@@ -67,21 +72,23 @@ def publish(name: str, runs: Path) -> tuple[ModelSpec, dict[int, float]]:
     return spec, {seed: values[recipe.metric] for seed, values in measured.items()}
 
 
-def _score(name: str, measured: dict[int, dict[str, float]], seed: int, examples: int) -> Score:
+def _score(name: str, measured: dict[int, dict[str, float]], seed: int, test: Split) -> Score:
     values = {run: found[name] for run, found in measured.items()}
-    return Score(name, "test", values[seed], examples, seeds=tuple(values.values()))
+    return Score(name, "test", values[seed], examples(name, test), seeds=tuple(values.values()))
 
 
 def _with_forms(spec: ModelSpec, test: Split) -> ModelSpec:
     """The card with the headline measured on every exported form; one that the engine refuses has no row."""
     rows = []
-    for backend, quantize in FORMS:
+    parts = PIPELINES.get(spec.task, Pipeline).PARTS
+    forms = FORMS if parts == ("model",) else FORMS_OF_PARTS
+    for backend, quantize in forms:
         try:
-            executor = open_model(spec.name, backend, quantize)
+            executor = opened(spec, backend, quantize)
         except Unsupported:
             continue
         value = evaluate(executor, test, (spec.score.metric,))[spec.score.metric]
-        rows.append(Score(spec.score.metric, "test", value, len(test), backend, quantize))
+        rows.append(Score(spec.score.metric, "test", value, spec.score.examples, backend, quantize))
     return dataclasses.replace(spec, scores=(*spec.scores, *rows))
 
 
@@ -93,17 +100,32 @@ class _Run:
         self.validation = self.progress.history[self.progress.best]["validation"]
         model = models.build(recipe.family, recipe.config, name=recipe.name)
         self.model = loading.load_weights(model, folder / loading.WEIGHTS)
+        if recipe.card and recipe.card.half:
+            halve(self.model)
 
     def scores(self, split: Split) -> dict[str, float]:
-        return evaluate(KerasExecutor(read(self.model)), split, (self.recipe.metric, *self.recipe.also))
+        parts = PIPELINES.get(self.recipe.task, Pipeline).PARTS
+        executors = [of_keras(self.model, part) for part in parts]
+        return evaluate(self._judged(executors), split, (self.recipe.metric, *self.recipe.also))
+
+    def _judged(self, executors: Sequence[Any]) -> Any:
+        """What the scores are measured on: the executor, or the two of a translator as one."""
+        tokenizer = datasets.get(self.recipe.dataset).tokenizer
+        if len(executors) == 1 or tokenizer is None:
+            return executors[0]
+        encoder, decoder = executors
+        return Translator(encoder.run, decoder.run, tokenizer())
 
 
 def _fill(folder: Path, recipe: Recipe, run: _Run, scores: list[Score]) -> ModelSpec:
     run.model.save_weights(folder / loading.WEIGHTS)  # never compiled, so without the optimizer's state
     spec = _card(recipe, run, scores)
-    to_onnx(run.model, folder / "model.onnx", spec=spec)
-    if recipe.card and recipe.card.streaming:
-        to_onnx(run.model, folder / "streaming.onnx", spec=spec, streaming=True)
+    half = bool(recipe.card and recipe.card.half)
+    if half:
+        compress(folder / loading.WEIGHTS)
+    for part in _parts(recipe):
+        form = {"streaming": part == "streaming", "quantize": "float16" if half else None}
+        to_onnx(part_of(run.model, part), folder / f"{part}.onnx", spec=spec, **form)
     tokenizer = datasets.get(recipe.dataset).tokenizer
     if tokenizer:
         tokenizer().save(str(folder / "tokenizer.json"))
@@ -115,6 +137,14 @@ def _fill(folder: Path, recipe: Recipe, run: _Run, scores: list[Score]) -> Model
     )
     (folder / "card.json").write_text(to_json(spec), "utf-8")
     return spec
+
+
+def _parts(recipe: Recipe) -> tuple[str, ...]:
+    """The ONNX files of a folder."""
+    runs = PIPELINES.get(recipe.task, Pipeline).PARTS
+    if "encoder" in runs:
+        return runs
+    return ("model", "streaming") if recipe.card and recipe.card.streaming else ("model",)
 
 
 def _card(recipe: Recipe, run: _Run, scores: list[Score]) -> ModelSpec:

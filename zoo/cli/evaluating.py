@@ -8,11 +8,13 @@ import typer
 
 from export.backends import open_model
 from export.quiet import quiet
+from export.runtime.pipelines import PIPELINES, Pipeline
 from zoo import datasets, registry
 from zoo.cli.output import AsJson, console, print_json
 from zoo.cli.quiet import import_tensorflow
 from zoo.evaluation import evaluate as score_of
-from zoo.evaluation import number
+from zoo.evaluation import examples, number
+from zoo.spec import ModelSpec
 
 
 def evaluate(
@@ -41,7 +43,7 @@ def measure(name: str, backend: str, quantize: str | None = None, metric: str | 
     """What `zoo eval --json` prints; `seconds` are those of the runs alone."""
     spec = registry.get(name)
     with quiet():  # LiteRT announces its delegates on standard error
-        executor = open_model(name, backend, quantize)
+        executor = opened(spec, backend, quantize)
     split = datasets.get(spec.dataset.name).load().test
     metric = metric or spec.score.metric
     started = time.perf_counter()
@@ -54,9 +56,16 @@ def measure(name: str, backend: str, quantize: str | None = None, metric: str | 
         "split": "test",
         "metric": metric,
         "value": value,
-        "examples": len(split),
+        "examples": examples(metric, split),
         "seconds": round(time.perf_counter() - started, 3),
     }
+
+
+def opened(spec: ModelSpec, backend: str, quantize: str | None) -> Any:
+    """What the scores of a model are measured on: the file its pipeline runs, or the pipeline if that runs several."""
+    runs = PIPELINES.get(spec.task, Pipeline)
+    executors = [open_model(spec.name, backend, quantize, part) for part in runs.PARTS]
+    return executors[0] if len(executors) == 1 else runs(spec, *executors)
 
 
 def repeat_every_score() -> list[str]:

@@ -36,7 +36,7 @@ def predict(
         print_json([{"input": raw, **dataclasses.asdict(item)} for raw, found in answers for item in found])
         return
     for raw, found in answers:
-        console.print(raw, style="bold", markup=False)
+        console.print(pipeline.heading(raw, found))
         print_table(pipeline.COLUMNS, [item.cells() for item in found], right=pipeline.RIGHT)
 
 

@@ -110,8 +110,12 @@ def _started(recipe: Recipe, start: str, freeze: bool, mine: Dataset | None) -> 
 
 def _finish(found: "Trained", recipe: Recipe, folder: Path, mine: Dataset | None) -> dict[str, Any]:
     """Writes the model as a .keras file, which `zoo export` and `zoo inspect` take, and reads the user's test once."""
+    from zoo import models
+
     path = folder / "model.keras"
-    found.model.save(path)
+    plain = models.build(recipe.family, recipe.config, name=recipe.name)  # without the loss, which others do not know
+    plain.set_weights(found.model.get_weights())
+    plain.save(path)
     facts: dict[str, Any] = {"model": str(path)}
     if mine:
         test = mine.load().test

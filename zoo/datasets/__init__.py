@@ -3,7 +3,23 @@
 `$ZOO_DATA` names a folder that mirrors them (`<name>/<file>`); without it they are downloaded once into the cache.
 """
 
-from zoo.datasets import adding, ecg5000, ett, ewt, fsdd, fsdd_strings, har, imdb, kws, mnist, pm25, surnames, tiny_shakespeare
+from zoo.datasets import (
+    adding,
+    ecg5000,
+    ett,
+    ewt,
+    fsdd,
+    fsdd_strings,
+    har,
+    imdb,
+    kws,
+    mnist,
+    multi30k,
+    pm25,
+    sst2,
+    surnames,
+    tiny_shakespeare,
+)
 from zoo.datasets.base import Arrays, Dataset, Split, Splits
 from zoo.errors import unknown_name
 
@@ -22,6 +38,8 @@ _ALL = {
         imdb.DATASET,
         kws.DATASET,
         *mnist.DATASETS,
+        *multi30k.DATASETS,
+        sst2.DATASET,
         surnames.DATASET,
         tiny_shakespeare.DATASET,
         pm25.DATASET,

@@ -19,12 +19,14 @@ Arrays = Any  # an array, or a mapping of names to arrays where a model has seve
 class Split:
     """Examples x [N, …] with targets y [N, …]; `groups` [N] says who an example comes from, where that matters.
 
-    A model of several inputs takes a mapping of their names as x.
+    A model of several inputs takes a mapping of their names as x. `texts` [N] says what is wanted as people write it,
+    where answers are compared as texts.
     """
 
     x: Arrays
     y: np.ndarray
     groups: np.ndarray | None = None
+    texts: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.y)
@@ -32,7 +34,8 @@ class Split:
     def take(self, indices: np.ndarray | slice) -> "Split":
         """The examples at `indices`, in that order; of a slice, or where a boolean array is True."""
         x = {name: array[indices] for name, array in self.x.items()} if isinstance(self.x, Mapping) else self.x[indices]
-        return Split(x, self.y[indices], None if self.groups is None else self.groups[indices])
+        groups, texts = (None if array is None else array[indices] for array in (self.groups, self.texts))
+        return Split(x, self.y[indices], groups, texts)
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ CONTENT = {  # sha256 of the float32 table [beat, class and samples]: the archiv
 
 
 def load() -> Splits:
-    """x float32 [N, 140, 1], z-normalised voltage; y int32 [N], an index into `LABELS`; groups int32 [N], class 1 to 5."""
+    """x float32 [N, 140, 1], z-normalised voltage; y int32 [N], an index into `LABELS`; groups int32 [N], the class."""
     beats = np.concatenate([_beats(part) for part in ("TRAIN", "TEST")])
     return split(Split(beats[:, 1:, None], (beats[:, 0] != 1).astype("int32"), beats[:, 0].astype("int32")))
 

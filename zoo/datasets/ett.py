@@ -52,10 +52,7 @@ def windows(rows: np.ndarray, table: str, horizon: int, month: int) -> Splits:
     starts = (0, *(months * month - LOOK_BACK for months in MONTHS[:-1]))
     ends = [months * month for months in MONTHS]
     return Splits(
-        *(
-            _part(rows[start:end], standardised[start:end], horizon)
-            for start, end in zip(starts, ends, strict=True)
-        )
+        *(_part(rows[start:end], standardised[start:end], horizon) for start, end in zip(starts, ends, strict=True))
     )
 
 

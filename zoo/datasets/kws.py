@@ -81,7 +81,7 @@ def digits(which: str) -> tuple[Sound, ...]:
     elsewhere = {name for names in DIGIT_SPEAKERS.values() for name in names}
     speakers = DIGIT_SPEAKERS.get(which) or tuple(sorted(set(fsdd.SPEAKERS) - elsewhere))
     takes = fsdd.takes()
-    chosen = np.isin(takes.speaker, [fsdd.SPEAKERS.index(name) for name in speakers]) & (takes.number < 20)
+    chosen = np.isin(takes.speaker, [fsdd.SPEAKERS.index(name) for name in speakers]) & (takes.number < 10)
     waves = [audio.resample(takes.waves[row], fsdd.RATE, RATE)[:CLIP] for row in np.flatnonzero(chosen)]
     return tuple(sound(wave, UNKNOWN) for wave in waves)
 

@@ -51,16 +51,22 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise InvalidInput(f"{path} does not exist.")
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise InvalidInput(f"{path} holds one array: save x and y together with numpy.savez.")
-            arrays = {name: file[name] for name in file.files}
+        with path.open("rb") as raw:
+            file = np.load(raw, allow_pickle=False)
+            single = not isinstance(file, np.lib.npyio.NpzFile)
+            arrays = {} if single else {name: file[name] for name in file.files}
     except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
-        if isinstance(error, InvalidInput):
-            raise
         if "allow_pickle" in str(error):
             raise InvalidInput(f"{path} holds Python objects, which are never loaded: save plain arrays.") from error
         raise InvalidInput(f"{path} is not an .npz file ({error}). Save it with numpy.savez.") from error
+    if single:
+        raise InvalidInput(f"{path} holds one array: save x and y together with numpy.savez.")
+    _require_parts(path, arrays)
+    return arrays
+
+
+def _require_parts(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Raises InvalidInput for an array that is missing or not known."""
     unknown = sorted(arrays.keys() - {*PARTS, "labels"})
     if unknown:
         raise InvalidInput(f"{path} holds {unknown[0]!r}; it may hold {', '.join(PARTS)} and labels.")
@@ -69,7 +75,6 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
         if len(both) == 1 or (not both and not part):
             missing = next(name for name in (f"x{part}", f"y{part}") if name not in arrays)
             raise InvalidInput(f"{path} lacks {missing!r}; it holds {', '.join(sorted(arrays)) or 'nothing'}.")
-    return arrays
 
 
 def _labels(path: Path, arrays: Mapping[str, np.ndarray]) -> tuple[str, ...]:

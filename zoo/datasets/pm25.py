@@ -5,6 +5,8 @@ Windows of `LOOK_BACK` hours and the 24 hours that follow, starting at every hou
 missing in 2,067 of 43,824 hours: there input and target hold `zoo.features.air.MISSING`.
 """
 
+import itertools
+
 import numpy as np
 
 from zoo.datasets import tables
@@ -32,7 +34,7 @@ def load() -> Splits:
 def windows(features: np.ndarray, years: np.ndarray) -> Splits:
     """The splits of hourly features [T, 15], each in its year [T]."""
     borders = [0, *(int(np.searchsorted(years, year)) for year in (2013, 2014)), len(years)]
-    return Splits(*(_part(features[max(0, a - LOOK_BACK) : b]) for a, b in zip(borders, borders[1:], strict=False)))
+    return Splits(*(_part(features[max(0, a - LOOK_BACK) : b]) for a, b in itertools.pairwise(borders)))
 
 
 def _part(features: np.ndarray) -> Split:
@@ -46,8 +48,8 @@ DATASET = Dataset(
         title="Beijing PM2.5",
         url="https://archive.ics.uci.edu/dataset/381/beijing+pm2+5+data",
         licence="CC BY 4.0",
-        citation="Liang et al.: Assessing Beijing's PM2.5 pollution: severity, weather impact, APEC and winter heating, "
-        "Proceedings of the Royal Society A 471, 2015",
+        citation="Liang et al.: Assessing Beijing's PM2.5 pollution: severity, weather impact, APEC and winter "
+        "heating, Proceedings of the Royal Society A 471, 2015",
     ),
     (),
     load,

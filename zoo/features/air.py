@@ -49,7 +49,9 @@ def _number(name: str, row: int, cell: str) -> float:
     if not math.isfinite(value):
         raise InvalidInput(f"Row {row} holds {cell!r} in column {name!r}, which is not a number.")
     if name == "pm2.5" and value < 0:
-        raise InvalidInput(f"Row {row} holds {cell} in column 'pm2.5': no concentration is negative. Write NA for none.")
+        raise InvalidInput(
+            f"Row {row} holds {cell} in column 'pm2.5': no concentration is negative. Write NA for none."
+        )
     return value
 
 

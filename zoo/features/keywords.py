@@ -58,10 +58,11 @@ def smoothed(logits: np.ndarray) -> np.ndarray:
 
 
 def decide(logits: np.ndarray, threshold: float = THRESHOLD) -> np.ndarray:
-    """What clips hold: the label [N] whose smoothed probability rises highest in logits [N, T, labels], or 0, silence,
-    where none but that of silence passes the threshold."""
-    peaks = smoothed(logits).max(1)[:, 1:]
-    return np.where(peaks.max(1) > threshold, 1 + peaks.argmax(1), 0)
+    """What clips hold, by logits [N, T, labels]: the keyword [N] whose smoothed probability rises highest, where it
+    passes the threshold as in `Detector`; else 1, another word, where that one does; else 0, silence."""
+    peaks = smoothed(logits).max(1)
+    other = (peaks[:, 1] > threshold).astype(int)
+    return np.where(peaks[:, 2:].max(1) > threshold, 2 + peaks[:, 2:].argmax(1), other)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

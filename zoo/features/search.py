@@ -121,8 +121,7 @@ def _largest(values: np.ndarray, count: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How a token is drawn: `temperature` flattens (above 1) or sharpens the distribution, 0 takes the most probable
-    token; of the tokens the `top_k` most probable stay (0: all), and of those the fewest that have a share of `top_p`
+    """How a token is drawn: `temperature` flattens (above 1) or sharpens the distribution; of the tokens the `top_k` most probable stay (0: all), and of those the fewest that have a share of `top_p`
     together (Holtzman et al. 2020, arXiv:1904.09751).
 
     Raises InvalidInput for a value out of range.
@@ -133,10 +132,10 @@ class Sampling:
     top_p: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.temperature < np.inf:
+        if not 0 < self.temperature < np.inf:
             raise InvalidInput(
-                f"temperature={self.temperature:g} is out of range: 0 takes the most probable token each time, "
-                "1 draws as the model says, more is wilder."
+                f"temperature={self.temperature:g} is out of range: 1 draws as the model says, less is tamer, more is "
+                "wilder; top_k=1 takes the most probable token each time."
             )
         if self.top_k < 0:
             raise InvalidInput(f"top_k={self.top_k} is out of range: it counts tokens, and 0 keeps all.")
@@ -148,8 +147,6 @@ class Sampling:
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
         """[V] of logits [V]: those that are kept sum to 1."""
         order = np.argsort(-logits, kind="stable")
-        if self.temperature == 0:
-            return np.asarray(np.arange(len(logits)) == order[0], "float64")
         chances = np.exp(log_softmax(logits / self.temperature))[order]
         if self.top_k:
             chances[self.top_k :] = 0

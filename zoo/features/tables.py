@@ -37,7 +37,7 @@ class Table:
             )
 
     def numbers(self, names: Sequence[str]) -> np.ndarray:
-        """Those columns as float32 [T, columns]. Raises InvalidInput for a missing column or a cell that is no number."""
+        """The columns as float32 [T, columns]. Raises InvalidInput for one missing, or a cell that is no number."""
         self.require(names)
         return np.array([self._numbers(name) for name in names], "float32").T
 
@@ -46,7 +46,7 @@ class Table:
 
 
 def read(path: str | Path) -> Table:
-    """The csv file at `path`. Raises InvalidInput if it is missing, no csv, empty, without a row, or not rectangular."""
+    """The csv file at `path`. Raises InvalidInput if it is missing, no csv, without a row, or not rectangular."""
     path = Path(path)
     if path.suffix != ".csv":
         raise InvalidInput(f"{path} is not a .csv file: save the table as one, with the names of its columns on top.")

@@ -48,7 +48,7 @@ def of_characters(texts: Iterable[str], *, at_least: int = 1) -> "Tokenizer":
 
 def encode(tokenizer: "Tokenizer", texts: Sequence[str]) -> np.ndarray:
     """int32 [N, T], T that of the longest text, padded with 0. Raises InvalidInput for a text that has no token."""
-    rows = [item.ids for item in tokenizer.encode_batch([_checked(text) for text in texts])]
+    rows = [item.ids for item in tokenizer.encode_batch([checked(text) for text in texts])]
     for text, row in zip(texts, rows, strict=True):
         if not row:
             raise InvalidInput(f"The text {text!r} is empty: give at least one character that is not blank.")
@@ -58,12 +58,17 @@ def encode(tokenizer: "Tokenizer", texts: Sequence[str]) -> np.ndarray:
     return padded
 
 
-def _checked(text: str) -> str:
+def checked(text: str) -> str:
     """`text` without blanks around it. Raises InvalidInput for what is no text."""
+    return unicode(text).strip()
+
+
+def unicode(text: str) -> str:
+    """`text` as it is. Raises InvalidInput for what is no text."""
     if not isinstance(text, str):
         raise InvalidInput(f"A text must be str, not {type(text).__name__}.")
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
         raise InvalidInput(f"The text is not valid Unicode ({error.reason} at character {error.start}).") from error
-    return text.strip()
+    return text

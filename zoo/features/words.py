@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zoo.errors import InvalidInput
+from zoo.features import text as texts
 from zoo.features.text import PAD, UNKNOWN
 
 if TYPE_CHECKING:
@@ -25,26 +26,27 @@ _CLASSES = {"Lu": 98, "Lt": 98, "Ll": 99, "Lm": 100, "Lo": 100, "Nd": 101, "Nl":
     "So": 104, "Sk": 105, "Mn": 106, "Mc": 106, "Me": 106, "Cf": 107, "Cc": 108}  # fmt: skip
 _PUNCTUATION = 109  # and whatever has no class above
 
-_CLITIC = r"(?:n['’]t|['’](?:s|re|ve|ll|d|m))"
+_CLITIC = r"(?i:n['’]t|['’](?:s|re|ve|ll|d|m))"
 _ABBREVIATION = (
-    r"(?:(?:[A-Za-z]\.){2,}|(?:Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|Inc|Corp|Co|Ltd|Gen|Sen|Rep|Gov|Lt|Col|Capt|Sgt|vs|etc|Mt|"
+    r"(?:(?:[A-Za-z]\.){2,}|[A-Z]\.(?=\s+[A-Z])|(?:Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|Inc|Corp|Co|Ltd|Gen|Sen|Rep|Gov|Lt|Col|Capt|Sgt|vs|etc|Mt|"
     r"No|Jan|Feb|Mar|Apr|Aug|Sept?|Oct|Nov|Dec|approx|Ave|Blvd)\.(?=\s+\S|\s*$))"
 )
 _TOKEN = re.compile(
     "|".join(
         (
-            r"https?://[^\s<>\"]+|www\.[^\s<>\"]+",
+            r"(?:https?://|www\.|mailto:)[^\s<>\"\]]+",
             r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+",
             r"[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|edu|gov|co|uk|de|info|htm|html|doc|pdf|xls|jpg|ppt)\b",
             r"[<>]?[:;=8][-'^o]?[)(\]\[DPp|/\\](?!\w)|<3|[)(][-']?[:;=](?!\w)|\^_\^|[xX]D\b",
             _ABBREVIATION,
-            r"\d+(?:[.,:]\d+)+|[.,]\d+",
-            r"\d+(?=(?:am|pm|AM|PM|km|kg|lb|lbs|mm|cm|ft|hrs?|yrs?)\b)",
-            r"[^\W\d_]+(?=n['’]t\b)",
+            r"\d{1,4}(?:/\d{1,4}){1,2}|\d{3}-\d{3,4}(?:-\d{4})?|\d+(?:[.,:]\d+)+|[.,]\d+",
+            r"\d+(?=(?:am|pm|AM|PM|km|kg|lb|lbs|mm|cm|ft|hrs?|yrs?|Hz|days?|[kKmMbB])\b)",
+            r"(?i:anti|post|pre|re|non|co|mid|ex|e)-\w+",
+            r"[^\W\d_]+?(?=(?i:n['’]t)\b)|(?i:do|did|does|is|was|has|have|could|would|should|ca|wo)(?=(?i:nt)\b)",
             _CLITIC + r"\b",
             r"[Cc][Aa][Nn](?=[Nn][Oo][Tt]\b)|[Gg]on(?=na\b)|[Ww]an(?=na\b)|[Gg]ot(?=ta\b)",
             r"[\w]+(?:\.[^\W\d_]{2,})*",
-            r"([^\w\s])\1+",
+            r"[.?!]{2,}|([^\w\s])\1+",
             r"[^\w\s]",
         )
     )
@@ -139,8 +141,10 @@ def _code(character: str) -> int:
 
 
 def checked(words: Sequence[str]) -> list[str]:
-    """The words of one sentence. Raises InvalidInput for a word that is blank or no Unicode text."""
+    """The words of one sentence. Raises InvalidInput where there is none, or one that is blank or not Unicode."""
+    if not words:
+        raise InvalidInput("There is no word to tag: give at least one.")
     for word in words:
-        if not isinstance(word, str) or not word.strip():
+        if not isinstance(word, str) or not texts.checked(word):
             raise InvalidInput(f"A word must be text that is not blank, not {word!r}.")
     return list(words)

@@ -1,5 +1,7 @@
 """Whole sequences [batch, time, features], built from the cells."""
 
+from zoo.layers.attention import DotAttention
+from zoo.layers.bidirectional import Bidirectional
 from zoo.layers.checkpointed import Checkpointed
 from zoo.layers.family import (
     CoupledLSTM,
@@ -21,8 +23,10 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "Bidirectional",
     "Checkpointed",
     "CoupledLSTM",
+    "DotAttention",
     "IndRNN",
     "LayerNormGRU",
     "LayerNormLSTM",

@@ -1,4 +1,4 @@
-"""`path="fused"`: a whole sequence in two functions that XLA compiles, one forward, one backward. TensorFlow on CPU only.
+"""`path="fused"`: a whole sequence in two functions that XLA compiles, one forward, one backward. TensorFlow on CPU.
 
 The kernels (`fused_lstm`, `fused_gru`) hold the equations; here is what surrounds them:
 
@@ -10,18 +10,21 @@ The kernels (`fused_lstm`, `fused_gru`) hold the equations; here is what surroun
 First derivatives only. B batch, T time, D features, H units.
 """
 
+import contextlib
+import contextvars
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from zoo.layers.fused_gru import GRU_AFTER, GRU_BEFORE
 from zoo.layers.fused_lstm import LSTM_KERNEL
-from zoo.layers.fused_time import Kernel, Tensor, Tensors
+from zoo.layers.fused_time import Kernel, Tensor, Tensors, project
 
 SHORTEST = 8  # room for a number of steps known only at run time
-SHARDS = min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+MOST_SHARDS = 4
+_PROBLEMS = contextvars.ContextVar("problems side by side", default=1)
 
 
 class Rows(NamedTuple):
@@ -65,10 +68,12 @@ def run(
     wide = tf.float64 if x.dtype == tf.float64 else tf.float32
     mask = None if mask is None else tf.cast(mask, tf.bool)
     shown = mask if mask is None or zero_masked else tf.cumsum(tf.cast(mask, tf.int32), 1) > 0
-    given, weights = tf.nest.map_structure(lambda tensor: tf.cast(tensor, wide), ((x, states), weights))
+    given = tf.nest.map_structure(lambda tensor: tf.cast(tensor, wide), (x, tuple(states)))
+    half = kernel.half(weights[1].shape[0], wide)
+    weights = tuple(tf.cast(weight, wide) * half for weight in weights)
     # Within a graph it is part of that graph: XLA would take all that goes into a function inside for constants.
     over_batch = _eager_over_batch if tf.executing_eagerly() else _over_batch
-    results = over_batch(kernel, sequences, Rows(*given, mask, shown), weights)
+    results = over_batch(kernel, sequences, Rows(given[0], given[1], mask, shown), weights)
     output, *finals = (tf.cast(result, x.dtype) for result in results)
     return output, tuple(finals)
 
@@ -76,7 +81,7 @@ def run(
 def _over_batch(kernel: Kernel, sequences: bool, rows: Rows, weights: Tensors) -> list[Tensor]:
     """Output and final states, the batch cut in shards."""
     length, batch = _size(rows.x, 1), _size(rows.x, 0)
-    count = SHARDS if tf.is_tensor(batch) else min(SHARDS, batch)
+    count = _shards() if tf.is_tensor(batch) else min(_shards(), batch)
     room, size = _rounded(length, SHORTEST), _rounded(-(-batch // count), 1)
     x, mask, shown = (_padded(over_time, 1, room - length) for over_time in (rows.x, rows.mask, rows.shown))
     padded = [_padded(tensor, 0, size * count - batch) for tensor in tf.nest.flatten(Rows(x, rows.states, mask, shown))]
@@ -103,7 +108,13 @@ def _shard(kernel: Kernel, sequences: bool, steps: Tensor, rows: Rows, weights: 
         states, weights = rest[: len(rows.states)], rest[len(rows.states) :]
         given = Rows(x, states, rows.mask, rows.shown)
         results, kept = _forward(kernel, sequences, steps, given, weights)
-        return results, lambda *d_results: _backward(kernel, sequences, steps, given, weights, kept, d_results)
+
+        def gradients(*d_results: Tensor) -> Tensors:
+            d_projected, *others = _backward(kernel, sequences, steps, given, weights, kept, d_results)
+            d_x = project(d_projected, tf.transpose(weights[0]))  # out here it is not computed where nobody asks
+            return (tf.transpose(d_x, [1, 0, 2]), *others)
+
+        return results, gradients
 
     return differentiable(rows.x, *rows.states, *weights)
 
@@ -115,9 +126,8 @@ def _forward(
     """Output and final states, and what `_backward` needs."""
     x, mask, shown = _time_major(rows)
     hs, finals, kept = kernel.forward(x, rows.states, weights, mask, steps)
-    output = tf.transpose(hs, [1, 0, 2]) if sequences else hs[tf.maximum(steps, 1) - 1]
-    if shown is not None:
-        output = tf.where(rows.shown[..., None] if sequences else shown[steps - 1], output, 0)
+    output = hs if shown is None else tf.where(shown, hs, 0)
+    output = tf.transpose(output, [1, 0, 2]) if sequences else output[tf.maximum(steps, 1) - 1]
     return (output, *finals), (hs, kept)
 
 
@@ -131,22 +141,39 @@ def _backward(
     kept: tuple[Tensor, Tensors],
     d_results: Tensors,
 ) -> Tensors:
-    """The gradients of x, the states and the weights."""
+    """The gradients of x times the kernel, [T, B, G], of the states and of the weights."""
     x, mask, shown = _time_major(rows)
     d_output, d_h, *d_more = d_results
     if sequences:
         d_hs = tf.transpose(d_output, [1, 0, 2])
         d_hs = d_hs if shown is None else tf.where(shown, d_hs, 0)
     else:
-        d_hs, d_h = None, d_h + (d_output if shown is None else tf.where(shown[steps - 1], d_output, 0))
-    d_x, d_states, d_weights = kernel.backward(x, rows.states, weights, mask, steps, *kept, d_hs, (d_h, *d_more))
-    return (tf.transpose(d_x, [1, 0, 2]), *d_states, *d_weights)
+        d_hs, d_h = None, d_h + (d_output if shown is None else tf.where(shown[tf.maximum(steps, 1) - 1], d_output, 0))
+    d, d_states, d_weights = kernel.backward(x, rows.states, weights, mask, steps, *kept, d_hs, (d_h, *d_more))
+    return (d, *d_states, *d_weights)
 
 
 def _time_major(rows: Rows) -> tuple[Tensor, Tensor | None, Tensor | None]:
     """x [T, B, D], and the masks [T, B, 1]."""
     masks = (None if mask is None else tf.transpose(mask)[..., None] for mask in (rows.mask, rows.shown))
     return tf.transpose(rows.x, [1, 0, 2]), *masks
+
+
+@contextlib.contextmanager
+def side_by_side(problems: int) -> Iterator[None]:
+    """Within it so many problems are known to run at once, and share the cores: each is cut in fewer shards."""
+    token = _PROBLEMS.set(problems)
+    try:
+        yield
+    finally:
+        _PROBLEMS.reset(token)
+
+
+def _shards() -> int:
+    """As many as TensorFlow runs operators side by side, and no more cores than this process may use."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = min(cores, tf.config.threading.get_inter_op_parallelism_threads() or cores)
+    return max(1, min(MOST_SHARDS, cores) // _PROBLEMS.get())
 
 
 def _size(tensor: Tensor, axis: int) -> Tensor | int:

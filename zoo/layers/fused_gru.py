@@ -4,12 +4,13 @@
     n = tanh(x Wn + bn + r m),  m = h Un + dn        `reset_after`, else  n = tanh(x Wn + bn + (r h) Un)
     h' = n + z (h - n)
 
-Backward, with d_h the gradient of the state after a step and ' for the pre-activations (halved where a sigmoid follows):
+Backward, with d_h the gradient of the state after a step and ' for the pre-activations, halved before a sigmoid:
 
     d_z' = d_h (h - n) 0.5 (1 - tanh_z²);  d_n' = d_h (1 - z) (1 - n²)
     d_r' = d_n' m 0.5 (1 - tanh_r²)        `reset_after`, else  d_r' = (d_n' Unᵀ) h 0.5 (1 - tanh_r²)
 
 With `reset_after` all three are d_h times what is known before the loop, which then holds one product and one matmul.
+The weights come with the halves multiplied in.
 Source:  Cho et al. 2014, arXiv:1406.1078; Werbos 1990, Proceedings of the IEEE 78(10).
 """
 
@@ -25,14 +26,8 @@ from zoo.layers.fused_time import (
     correlate,
     earlier,
     forwards,
-    halved,
     project,
 )
-
-
-def _halves(weights: Tensors) -> Tensors:
-    half = halved("sst", weights[1].shape[0], weights[1].dtype)
-    return half, *(weight * half for weight in weights)
 
 
 def _hold(mask: Tensor | None, t: Tensor, new: Tensor, old: Tensor) -> Tensor:
@@ -43,7 +38,7 @@ def _forward_after(
     x: Tensor, states: Tensors, weights: Tensors, mask: Tensor | None, steps: Tensor
 ) -> tuple[Tensor, Tensors, Tensors]:
     units = states[0].shape[-1]
-    _, kernel, recurrent, bias = _halves(weights)
+    kernel, recurrent, bias = weights
 
     def step(t, h, gates, ms, hs):
         x_zr, x_n = tf.split(gates.read(t), [2 * units, units], -1)
@@ -70,9 +65,8 @@ def _backward_after(
     d_hs: Tensor | None,
     d_finals: Tensors,
 ) -> tuple[Tensor, Tensors, Tensors]:
-    half, kernel, recurrent, _ = _halves(weights)
     gates, ms = kept
-    transposed, h_before = tf.transpose(recurrent), earlier(states[0], hs)
+    transposed, h_before = tf.transpose(weights[1]), earlier(states[0], hs)
     to_z, to_n, of_r, r, carry = _slopes(gates, h_before, mask)
     to_r = to_n * ms * of_r
     to_hidden = tf.concat([to_z, to_r, to_n * r], -1)
@@ -87,15 +81,14 @@ def _backward_after(
     d = tf.concat([d_all.stack()] * 3, -1)
     d_hidden, d_input = to_hidden * d, tf.concat([to_z, to_r, to_n], -1) * d
     d_bias = tf.stack([tf.reduce_sum(d_input, [0, 1]), tf.reduce_sum(d_hidden, [0, 1])])
-    d_weights = correlate(x, d_input) * half, correlate(h_before, d_hidden) * half, d_bias * half
-    return project(d_input, tf.transpose(kernel)), (d_h,), d_weights
+    return d_input, (d_h,), (correlate(x, d_input), correlate(h_before, d_hidden), d_bias)
 
 
 def _forward_before(
     x: Tensor, states: Tensors, weights: Tensors, mask: Tensor | None, steps: Tensor
 ) -> tuple[Tensor, Tensors, Tensors]:
     units = states[0].shape[-1]
-    _, kernel, recurrent, bias = _halves(weights)
+    kernel, recurrent, bias = weights
     u_zr, u_n = tf.split(recurrent, [2 * units, units], -1)
 
     def step(t, h, gates, hs):
@@ -122,8 +115,7 @@ def _backward_before(
     d_finals: Tensors,
 ) -> tuple[Tensor, Tensors, Tensors]:
     units = hs.shape[-1]
-    half, kernel, recurrent, _ = _halves(weights)
-    u_zr, u_n = (tf.transpose(part) for part in tf.split(recurrent, [2 * units, units], -1))
+    u_zr, u_n = (tf.transpose(part) for part in tf.split(weights[1], [2 * units, units], -1))
     h_before = earlier(states[0], hs)
     to_z, to_n, of_r, r, carry = _slopes(kept[0], h_before, mask)
     to_r = h_before * of_r
@@ -141,8 +133,7 @@ def _backward_before(
     d = d_gates.stack()
     d_zr, d_n = tf.split(d, [2 * units, units], -1)
     d_recurrent = tf.concat([correlate(h_before, d_zr), correlate(r * h_before, d_n)], -1)
-    d_weights = correlate(x, d) * half, d_recurrent * half, tf.reduce_sum(d, [0, 1]) * half
-    return project(d, tf.transpose(kernel)), (d_h,), d_weights
+    return d, (d_h,), (correlate(x, d), d_recurrent, tf.reduce_sum(d, [0, 1]))
 
 
 def _slopes(gates: Tensor, h_before: Tensor, mask: Tensor | None) -> Tensors:
@@ -155,5 +146,5 @@ def _slopes(gates: Tensor, h_before: Tensor, mask: Tensor | None) -> Tensors:
     return to_z, to_n, 0.5 * (1 - tanh_r * tanh_r), 0.5 * tanh_r + 0.5, z
 
 
-GRU_AFTER = Kernel("gru, reset after", _forward_after, _backward_after)
-GRU_BEFORE = Kernel("gru, reset before", _forward_before, _backward_before)
+GRU_AFTER = Kernel("sst", _forward_after, _backward_after)
+GRU_BEFORE = Kernel("sst", _forward_before, _backward_before)

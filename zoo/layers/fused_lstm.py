@@ -10,7 +10,8 @@ Backward, with d_h and d_c the gradients of the states after a step:
     d_a  = (1 - a²) [0.5 g d_c, 0.5 c d_c, i d_c, 0.5 tanh(c') d_h]
     d_h, d_c = d_a (half U)ᵀ, f d_c
 
-All that multiplies d_h and d_c is computed for every step at once before the loop, the gradients of the weights after it.
+All that multiplies d_h and d_c is computed for every step at once before the loop, the gradients of the weights
+after it. The weights come with half multiplied in.
 Source:  Hochreiter & Schmidhuber 1997; Werbos 1990, Proceedings of the IEEE 78(10).
 """
 
@@ -26,7 +27,6 @@ from zoo.layers.fused_time import (
     correlate,
     earlier,
     forwards,
-    halved,
     project,
 )
 
@@ -35,8 +35,7 @@ def _forward(
     x: Tensor, states: Tensors, weights: Tensors, mask: Tensor | None, steps: Tensor
 ) -> tuple[Tensor, Tensors, Tensors]:
     units = states[0].shape[-1]
-    half = halved("ssts", units, x.dtype)
-    kernel, recurrent, bias = (weight * half for weight in weights)
+    kernel, recurrent, bias = weights
 
     def step(t, h, c, gates, cs, hs):
         a = tf.tanh(gates.read(t) + tf.matmul(h, recurrent))
@@ -63,9 +62,7 @@ def _backward(
     d_hs: Tensor | None,
     d_finals: Tensors,
 ) -> tuple[Tensor, Tensors, Tensors]:
-    half = halved("ssts", states[0].shape[-1], x.dtype)
-    kernel, recurrent = (weight * half for weight in weights[:2])
-    transposed = tf.transpose(recurrent)
+    transposed = tf.transpose(weights[1])
     slopes, to_c, forget = _slopes(states[1], *kept)
     if mask is not None:
         slopes, to_c, forget = tf.where(mask, slopes, 0), tf.where(mask, to_c, 0), tf.where(mask, forget, 1)
@@ -83,8 +80,7 @@ def _backward(
 
     d_h, d_c, d_gates = backwards(steps, step, *d_finals, blank(x, 4 * hs.shape[-1]))
     d = d_gates.stack()
-    d_weights = correlate(x, d) * half, correlate(earlier(states[0], hs), d) * half, tf.reduce_sum(d, [0, 1]) * half
-    return project(d, tf.transpose(kernel)), (d_h, d_c), d_weights
+    return d, (d_h, d_c), (correlate(x, d), correlate(earlier(states[0], hs), d), tf.reduce_sum(d, [0, 1]))
 
 
 def _slopes(start: Tensor, gates: Tensor, cs: Tensor) -> Tensors:
@@ -95,4 +91,4 @@ def _slopes(start: Tensor, gates: Tensor, cs: Tensor) -> Tensors:
     return (1 - gates * gates) * factors, (0.5 * o + 0.5) * (1 - tanh_c * tanh_c), 0.5 * f + 0.5
 
 
-LSTM_KERNEL = Kernel("lstm", _forward, _backward)
+LSTM_KERNEL = Kernel("ssts", _forward, _backward)

@@ -15,13 +15,19 @@ Tensors: TypeAlias = tuple[Tensor, ...]
 class Kernel(NamedTuple):
     """One recurrence. The masks are bool [T, B, 1] or None; what lies beyond `steps`, of T, is room and never run.
 
+    gates: a letter each, "s" for sigmoid and "t" for tanh. XLA vectorises tanh, not the logistic function, and
+           s(a) = 0.5 tanh(0.5 a) + 0.5: the weights come with `half` multiplied in, [len(gates) * H] of 0.5 or 1.
     forward(x, states, weights, mask, steps) -> (h of every step [T, B, H], final states, what `backward` needs)
-    backward(x, states, weights, mask, steps, hs, kept, d_hs or None, d_finals) -> (d_x, d_states, d_weights)
+    backward(x, states, weights, mask, steps, hs, kept, d_hs or None, d_finals)
+        -> (d of x times the kernel [T, B, G], d_states, d_weights)
     """
 
-    name: str
+    gates: str
     forward: Callable[..., tuple[Tensor, Tensors, Tensors]]
     backward: Callable[..., tuple[Tensor, Tensors, Tensors]]
+
+    def half(self, units: int, dtype: tf.DType) -> Tensor:
+        return tf.constant([0.5 if gate == "s" else 1.0 for gate in self.gates for _ in range(units)], dtype)
 
 
 def array(values: Tensor) -> tf.TensorArray:
@@ -62,11 +68,3 @@ def project(x: Tensor, kernel: Tensor) -> Tensor:
 def correlate(x: Tensor, d: Tensor) -> Tensor:
     """The gradient of `project` in its kernel: x [T, B, D], d [T, B, G] -> [D, G], as one matrix product."""
     return tf.matmul(tf.reshape(x, [-1, x.shape[-1]]), tf.reshape(d, [-1, d.shape[-1]]), transpose_a=True)
-
-
-def halved(gates: str, units: int, dtype: tf.DType) -> Tensor:
-    """The factor [len(gates) * H] that turns every sigmoid into a tanh: s(a) = 0.5 tanh(0.5 a) + 0.5.
-
-    `gates` has a letter a gate, "s" for sigmoid and "t" for tanh. XLA vectorises tanh, not the logistic function.
-    """
-    return tf.constant([0.5 if gate == "s" else 1.0 for gate in gates for _ in range(units)], dtype)

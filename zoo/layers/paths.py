@@ -32,7 +32,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Explanation:
-    """The verdict on every path, the path the layer asks for, and the one that runs when the layer trains."""
+    """The verdict on every path, the path the layer asks for, and the one that runs when it trains."""
 
     verdicts: tuple[Verdict, ...]
     asked: str
@@ -60,19 +60,12 @@ def explain(layer: Any, batch_shape: Sequence[int | None]) -> Explanation:
 def chosen(layer: Any, training: bool) -> str:
     """The path that runs a call now: the one asked for, or the fastest eligible one.
 
-    A call outside training that runs eagerly is left to the cell: it would wait a second for a compilation.
+    Outside training `auto` leaves the fused kernels alone: such a graph may be on its way into a file, which must run
+    where XLA does not, and a single answer should not wait a second for a compilation.
     """
-    if layer.execution_path != "auto":
-        return str(layer.execution_path)
-    if broken_rule("fused", layer) is None and (training or _in_graph()):
+    if layer.execution_path == "auto" and training and broken_rule("fused", layer) is None:
         return "fused"
-    return "auto"  # Keras picks cuDNN itself where it is there
-
-
-def _in_graph() -> bool:
-    import tensorflow as tf
-
-    return not tf.executing_eagerly()
+    return str(layer.execution_path)  # on "auto" Keras picks cuDNN itself where it is there
 
 
 def check_path(path: str) -> str:
@@ -121,6 +114,8 @@ def _cudnn_rules(layer: Any) -> Iterator[str]:
         yield "reset_after must be True"
     if layer.compute_dtype not in _CUDNN_DTYPES:
         yield f"the compute dtype must be {' or '.join(_CUDNN_DTYPES)}, not {layer.compute_dtype}"
+    if isinstance(layer.cell, GRUCell) and keras.backend.backend() == "jax":
+        yield "Keras has no cuDNN GRU on the jax backend"
     if not gpu_is_there():
         yield f"no GPU is visible to the {keras.backend.backend()} backend"
 

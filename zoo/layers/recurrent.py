@@ -74,7 +74,7 @@ class _Pathed(keras.layers.RNN):
         if path == "fused":
             return self._fused_loop(sequences, initial_state, mask, training)
         if path == "cudnn":
-            self._require_right_padding(mask)
+            self._require_fit_for_cudnn(mask)
         return super().inner_loop(sequences, initial_state, mask, training=training)
 
     def _fused_loop(self, sequences: Any, initial_state: Any, mask: Any, training: bool) -> Any:
@@ -97,12 +97,19 @@ class _Pathed(keras.layers.RNN):
         )
         return (output[:, -1], output, states) if self.return_sequences else (output, output[:, None], states)
 
-    def _require_right_padding(self, mask: Any) -> None:
-        if mask is not None and _is_eager(mask) and not paths.right_padded(mask):
-            raise PathNotEligible(
-                f"Layer {self.name!r} cannot run path='cudnn': the mask must be right-padded (True up to the length, "
-                "False after it) in every row. Change that, or use path='auto' or path='cell'."
-            )
+    def _require_fit_for_cudnn(self, mask: Any) -> None:
+        backend = keras.backend.backend()
+        if mask is None:
+            return
+        if backend != "tensorflow":
+            rule = f"cuDNN takes no mask on the {backend} backend"
+        elif _is_eager(mask) and not paths.right_padded(mask):
+            rule = "the mask must be right-padded (True up to the length, False after it) in every row"
+        else:
+            return
+        raise PathNotEligible(
+            f"Layer {self.name!r} cannot run path='cudnn': {rule}. Change that, or use path='auto' or path='cell'."
+        )
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "path": self.execution_path}

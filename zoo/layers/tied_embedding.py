@@ -38,3 +38,9 @@ class TiedEmbedding(keras.layers.Embedding):
 
     def compute_output_spec(self, inputs: Any, reverse: bool = False) -> keras.KerasTensor:
         return keras.KerasTensor(self.compute_output_shape(inputs.shape, reverse), self.compute_dtype)
+
+    def save_own_variables(self, store: Any) -> None:
+        keras.layers.Layer.save_own_variables(self, store)  # that of Embedding knows no bias
+
+    def load_own_variables(self, store: Any) -> None:
+        keras.layers.Layer.load_own_variables(self, store)

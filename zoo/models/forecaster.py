@@ -8,7 +8,7 @@
 
 Shapes: every column is a sequence of its own, so the recurrence runs on [B·C, look_back / segment, units], then on
 [B·C·horizon / segment, 1, units]. Output `standardised` holds y: what is trained and scored.
-Source:  SegRNN, Lin et al. 2023, arXiv:2308.11200.  Differs: units in and out of the model, weights averaged, fewer units.
+Source:  SegRNN, Lin et al. 2023, arXiv:2308.11200.  Differs: units in and out of the model, fewer units.
 """
 
 from dataclasses import dataclass

@@ -6,7 +6,8 @@ import numpy as np
 
 from zoo.datasets import Split
 from zoo.datasets.fsdd_strings import join
-from zoo.recipes.recipe import Recipe
+from zoo.recipes.fsdd import PREPROCESSING, UNIT
+from zoo.recipes.recipe import CardText, Recipe
 from zoo.recipes.sound import vary
 
 
@@ -41,4 +42,18 @@ RECIPE = Recipe(
     weight_decay=1e-2,
     average=0.98,
     augment=partial(strings, seconds=4.5),
+    card=CardText(
+        summary="A bidirectional LSTM transcribes strings of three to seven spoken digits.",
+        intended_use="Read digit strings (numbers, codes) from short recordings.",
+        limits=(
+            "The strings are joined from single takes: in fluent speech digits run into each other, which no training "
+            "string shows.",
+            "Six speakers, all in training and in test; digits alone: any other word becomes digits or nothing.",
+            "Sound at 8 kHz, of a few seconds; a higher rate is brought down to it, a lower one is refused.",
+        ),
+        preprocessing=PREPROCESSING,
+        input_unit=UNIT,
+        published=(),
+        sample_rate=8000.0,
+    ),
 )

@@ -12,7 +12,7 @@ _LIMITS = (
 )
 
 
-def recipe(recurrence: str, table: str, horizon: int, published: tuple[Published, ...], epochs: int = 12) -> Recipe:
+def recipe(recurrence: str, table: str, horizon: int, published: tuple[Published, ...], epochs: int = 7) -> Recipe:
     """The recipe of `recurrence`.`table`_`horizon`."""
     rows = "hours" if table == "etth1" else "quarters of an hour"
     return Recipe(
@@ -36,7 +36,7 @@ def recipe(recurrence: str, table: str, horizon: int, published: tuple[Published
         metric="standardised_mse",
         also=("standardised_mae",),
         epochs=epochs,
-        batch_size=128,
+        batch_size=64,
         learning_rate=1e-3,
         weight_decay=1e-4,
         average=0.99,

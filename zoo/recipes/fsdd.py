@@ -3,8 +3,20 @@
 from functools import partial
 from typing import Any
 
-from zoo.recipes.recipe import Recipe
+from zoo.recipes.recipe import CardText, Recipe
 from zoo.recipes.sound import augment
+
+LIMITS = (
+    "Six speakers, all in training and in test: for anyone else look at the score with a speaker held out.",
+    "Sound at 8 kHz; a higher rate is brought down to it, a lower one is refused.",
+    "One digit a clip, cut close. Anything else is answered with a digit too: there is no label for it.",
+)
+PREPROCESSING = "None outside the model: samples go in, log-mel frames are layers; zeros behind a clip are ignored."
+UNIT = "samples between -1 and 1, full scale"
+_TRIED = (
+    "The first recipe, for gru.fsdd: frames 16 ms apart, stretched by up to 0.2, noise from 5 dB, a dropout of 0.3, 20 "
+    "epochs: 96.7 % on validation. Frames 20 ms apart, 0.15, 10 dB, 0.2, 20 epochs: 98.3 %.",
+)
 
 
 def recipe(name: str, summary: str, config: dict[str, Any]) -> Recipe:
@@ -33,5 +45,14 @@ def recipe(name: str, summary: str, config: dict[str, Any]) -> Recipe:
         label_smoothing=0.05,
         average=0.98,
         augment=partial(augment, length=7200),
-        card=None,
+        card=CardText(
+            summary=summary,
+            intended_use="Recognise one spoken English digit in a short clip.",
+            limits=LIMITS,
+            preprocessing=PREPROCESSING,
+            input_unit=UNIT,
+            published=(),
+            sample_rate=8000.0,
+            tried=_TRIED,
+        ),
     )

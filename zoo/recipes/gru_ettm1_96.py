@@ -9,4 +9,4 @@ Departs:  TODO
 
 from zoo.recipes import forecasting
 
-RECIPE = forecasting.recipe("gru", "ettm1", 96, forecasting.segrnn(0.330, 0.369), epochs=5)
+RECIPE = forecasting.recipe("gru", "ettm1", 96, forecasting.segrnn(0.330, 0.369), epochs=3)

@@ -4,8 +4,8 @@ Run:      zoo train gru.smnist --seed 0
 Cost:     TODO
 Data:     MNIST, row after row; the last 5,000 training images validate.
 Expect:   not trained to the end yet; goal 98.9 %, the LSTM of Cooijmans et al. 2017.
-Departs:  from Cooijmans' LSTM: a GRU of 128 units with chrono initialisation, images shifted by up to one pixel, weights
-          averaged, 20 epochs.
+Departs:  from Cooijmans' LSTM: a GRU of 128 units with chrono initialisation, images shifted by up to one pixel,
+          weights averaged, 20 epochs.
 """
 
 from zoo.recipes import pixels

@@ -58,13 +58,12 @@ def recipe(name: str, summary: str, config: dict[str, Any]) -> Recipe:
     """The recipe of `name`: `config` says what sets the architecture apart."""
     return Recipe(
         name=name,
-        task="text classification",
-        family="text_classifier",
+        task="sentiment",
+        family="review_classifier",
         config={
             "vocabulary": imdb.VOCABULARY,
             "embedding": _EMBEDDING,
             "classes": 2,
-            "pooling": "mean_max",
             "dropout": 0.4,
             "embedding_dropout": 0.2,
             **config,

@@ -4,34 +4,41 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
+from zoo import datasets
 from zoo.errors import unknown_name
 from zoo.recipes.recipe import Recipe
 
 
 class _CrossEntropy(keras.losses.Loss):
-    """Of integer targets [B, …] and logits [B, …, classes], each target smoothed towards the uniform distribution."""
+    """Of integer targets [B, …] and logits [B, …, classes], each target smoothed towards the uniform distribution.
 
-    def __init__(self, label_smoothing: float) -> None:
+    `offset` [classes] is added to the logits in training alone.
+    """
+
+    def __init__(self, label_smoothing: float, offset: Any = 0.0) -> None:
         super().__init__(name="cross_entropy")
-        self.label_smoothing = label_smoothing
+        self.label_smoothing, self.offset = label_smoothing, offset
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         targets = ops.one_hot(ops.cast(y_true, "int32"), y_pred.shape[-1], dtype=y_pred.dtype)
         return keras.losses.categorical_crossentropy(
-            targets, y_pred, from_logits=True, label_smoothing=self.label_smoothing
+            targets, y_pred + self.offset, from_logits=True, label_smoothing=self.label_smoothing
         )
 
 
 class _FrameCrossEntropy(keras.losses.Loss):
-    """Of integer targets [B, T] and logits [B, T, classes], over the frames whose target is not -1."""
+    """Of integer targets [B, T] and logits [B, T, classes]: the mean over the classes of the mean over the frames of
+    each class, so that rare ones count as much as common ones. Frames whose target is -1 do not count."""
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        y_true = ops.cast(y_true, "int32")
-        known = ops.cast(y_true >= 0, y_pred.dtype)
-        found = keras.losses.sparse_categorical_crossentropy(ops.maximum(y_true, 0), y_pred, from_logits=True)
-        return ops.sum(known * found, -1) / ops.maximum(ops.sum(known, -1), 1)
+        targets = ops.one_hot(ops.cast(y_true, "int32"), y_pred.shape[-1], dtype=y_pred.dtype)  # of -1: zeros
+        frames = ops.sum(targets, (0, 1))
+        weights = 1 / (ops.maximum(frames, 1) * ops.sum(ops.cast(frames > 0, y_pred.dtype)))
+        found = -ops.sum(targets * weights * ops.log_softmax(y_pred), (1, 2))
+        return found * ops.cast(ops.shape(y_pred)[0], y_pred.dtype)  # the loss is the mean over the batch
 
 
 class _TagCrossEntropy(keras.losses.Loss):
@@ -71,6 +78,13 @@ class _TokenCrossEntropy(keras.losses.Loss):
 
 def _cross_entropy(recipe: Recipe) -> keras.losses.Loss:
     return _CrossEntropy(recipe.label_smoothing)
+
+
+def _balanced_cross_entropy(recipe: Recipe) -> keras.losses.Loss:
+    """The logits are those of classes that are all equally frequent: in training each has the logarithm of its share
+    added (Menon et al. 2021, arXiv:2007.07314)."""
+    counts = np.bincount(datasets.get(recipe.dataset).load().train.y, minlength=recipe.config["classes"])
+    return _CrossEntropy(recipe.label_smoothing, np.log(counts / counts.sum()).astype("float32"))
 
 
 def _tag_cross_entropy(recipe: Recipe) -> keras.losses.Loss:
@@ -126,6 +140,7 @@ def _anomaly_score(recipe: Recipe) -> Any:
 
 
 LOSSES: dict[str, Callable[[Recipe], Any]] = {
+    "balanced_cross_entropy": _balanced_cross_entropy,
     "cross_entropy": _cross_entropy,
     "ctc": _ctc,
     "frame_cross_entropy": _frame_cross_entropy,

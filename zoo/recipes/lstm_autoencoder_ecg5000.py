@@ -2,8 +2,8 @@
 
 Run:      zoo train lstm_autoencoder.ecg5000 --seed 0
 Cost:     TODO
-Data:     ECG5000, both files as one pool; 60 % of the normal beats train, 20 % validate, 20 % test, half of the anomalous
-          beats validate, half test.
+Data:     ECG5000, both files as one pool; 60 % of the normal beats train, 20 % validate, 20 % test; half of the
+          anomalous beats validate, half test.
 Expect:   TODO
 Departs:  from Valkov's LSTM autoencoder: one LSTM a side that reads and writes five samples a step, a threshold chosen
           on validation and kept in the model, a test split of 1,625 beats in place of 290.
@@ -31,12 +31,12 @@ RECIPE = Recipe(
     calibrate=set_threshold,
     also=("detection_accuracy",),
     card=CardText(
-        summary="An LSTM autoencoder of single heartbeats, trained on normal ones alone: it scores how badly a beat can "
-        "be drawn again from four numbers.",
+        summary="An LSTM autoencoder of single heartbeats, trained on normal ones alone: it scores how badly a beat "
+        "can be drawn again from four numbers.",
         intended_use="Find beats that are not normal in a recording cut into single beats, and see where they differ.",
         limits=(
-            "Trained on the beats of one patient with severe congestive heart failure: another person's normal beat may "
-            "well score as anomalous.",
+            "Trained on the beats of one patient with severe congestive heart failure: another person's normal beat "
+            "may well score as anomalous.",
             "A beat must be cut out, resampled to 140 samples and z-normalised, as the archive did.",
             "It says that a beat is unusual, not what it is. Not for medical decisions.",
         ),

@@ -11,6 +11,7 @@ from zoo.spec import Published
 
 Augment = Callable[[np.random.Generator, Split], Split]
 Start = Callable[[Any], None]  # the fresh keras.Model
+Judge = Callable[[Any, Split], Any]  # the keras.Model as trained so far, and the validation split
 Calibrate = Callable[[Any, Split], None]  # the trained keras.Model, and the validation split
 
 
@@ -21,7 +22,8 @@ class Recipe:
     `start` gives the fresh model weights that training begins with, and may freeze layers (`transfer.py`). `augment`
     makes an epoch's examples from the training split in that epoch's order; with `bucketed` its batches hold examples
     of similar length, cut to the longest; with `carry` > 0 the split is one text, read in `batch_size` lanes by chunks
-    of so many steps, the states carried along (`carried.py`). `calibrate` sets the weights that are measured on the
+    of so many steps, the states carried along (`carried.py`). `judge` makes what the metric compares with the texts of
+    the validation split, where that is not the model's output. `calibrate` sets the weights that are measured on the
     validation split once training is over: a threshold, the width of an interval.
 
     The learning rate rises linearly over `warmup` of the steps and falls to zero along a cosine (Loshchilov & Hutter
@@ -50,6 +52,7 @@ class Recipe:
     patience: int = 0
     bucketed: bool = False
     carry: int = 0
+    judge: Judge | None = None
     start: Start | None = None
     augment: Augment | None = None
     calibrate: Calibrate | None = None
@@ -65,7 +68,8 @@ class Recipe:
 @dataclass(frozen=True)
 class CardText:
     """What the card of a published model says beyond what is measured. With `streaming` the folder holds a file whose
-    states are inputs and outputs besides the one for whole sequences."""
+    states are inputs and outputs besides the one for whole sequences. With `half` the weights are rounded to float16,
+    stored so, and every score is of the rounded ones."""
 
     summary: str
     intended_use: str
@@ -77,3 +81,4 @@ class CardText:
     window: int | None = None
     tried: tuple[str, ...] = field(default=())
     streaming: bool = False
+    half: bool = False

@@ -49,5 +49,6 @@ def recipe(name: str, recurrence: str, units: int, learning_rate: float) -> Reci
                 ),
             ),
             streaming=True,
+            half=True,
         ),
     )

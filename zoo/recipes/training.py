@@ -189,14 +189,16 @@ class _Run:
     def validate(self) -> float:
         current = self.weights()
         self.load(self.judged())
-        split = self.splits.validation
-        if self.recipe.carry:
-            outputs = carried.surprisals(self.model, split, self.recipe.carry)
-        else:
-            outputs = outputs_of(self.run, split.x)
-        value = self.metric.measure(split.y, outputs)
+        value = self._measured(self.splits.validation)
         self.load(current)
         return value
+
+    def _measured(self, split: Split) -> float:
+        if self.recipe.judge:
+            return self.metric.measure(split.texts, self.recipe.judge(self.model, split))
+        if self.recipe.carry:
+            return self.metric.measure(split.y, carried.surprisals(self.model, split, self.recipe.carry))
+        return self.metric.measure(split.y, outputs_of(self.run, split.x))
 
     def _is_best(self, validation: float) -> bool:
         if self.progress.best < 0:

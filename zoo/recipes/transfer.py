@@ -27,6 +27,8 @@ class Start:
         _require_fit(taken, self.source)
         for layer in taken:
             layer.set_weights(self.source.get_layer(layer.name).get_weights())
+            if isinstance(layer, keras.layers.Normalization):
+                layer.finalize_state()  # it computes with constants made of its weights
             layer.trainable = not self.frozen or layer is last
 
 

@@ -19,7 +19,7 @@ from zoo.recipes import Recipe, override, training
 from zoo.recipes.training import Step
 from zoo.tuning.space import defaults, space, suggest
 
-STARTUP = 5  # trials that are never cut short: the median of fewer says little
+STARTUP = 5  # trials that are never cut short: the median of fewer says little; nor is one in its first epoch
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def _open(recipe: Recipe, path: Path, epochs: int, seed: int) -> Any:
             load_if_exists=True,
             direction="maximize" if higher else "minimize",
             sampler=optuna.samplers.TPESampler(seed=seed),
-            pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTUP, n_warmup_steps=1),
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTUP, n_warmup_steps=2),
         )
     except OSError as error:
         raise InvalidInput(f"Cannot write to {path.parent}: {error.strerror}. Choose another --study.") from error

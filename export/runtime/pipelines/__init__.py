@@ -10,12 +10,16 @@ from export.runtime.pipelines.classification import Classification
 from export.runtime.pipelines.forecasting import Forecasting
 from export.runtime.pipelines.pixels import PixelClassification
 from export.runtime.pipelines.quantile_forecasting import QuantileForecasting
+from export.runtime.pipelines.sentiment import Sentiment
 from export.runtime.pipelines.sound import KeywordSpotting, SoundClassification, Transcription
+from export.runtime.pipelines.tagging import Tagging
 from export.runtime.pipelines.text_classification import TextClassification
+from export.runtime.pipelines.text_generation import TextGeneration
+from export.runtime.pipelines.translation import Translation
 from zoo.errors import unknown_name
 from zoo.spec import ModelSpec
 
-__all__ = ["PIPELINES", "Pipeline", "pipeline"]
+__all__ = ["PIPELINES", "Pipeline", "kind", "pipeline"]
 
 PIPELINES: dict[str, type[Pipeline]] = {
     "anomaly detection": AnomalyDetection,
@@ -24,14 +28,23 @@ PIPELINES: dict[str, type[Pipeline]] = {
     "keyword spotting": KeywordSpotting,
     "pixel classification": PixelClassification,
     "quantile forecasting": QuantileForecasting,
+    "sentiment": Sentiment,
     "sound classification": SoundClassification,
+    "tagging": Tagging,
     "text classification": TextClassification,
+    "text generation": TextGeneration,
     "transcription": Transcription,
+    "translation": Translation,
 }
 
 
-def pipeline(spec: ModelSpec, executor: Executor) -> Pipeline:
-    """The pipeline of the model that `spec` describes. Raises UnknownName for a task that has none."""
+def kind(spec: ModelSpec) -> type[Pipeline]:
+    """The pipeline of the task on the card. Raises UnknownName for a task that has none."""
     if spec.task not in PIPELINES:
         raise unknown_name("task", spec.task, PIPELINES, f"The tasks are {', '.join(PIPELINES)}.")
-    return PIPELINES[spec.task](spec, executor)
+    return PIPELINES[spec.task]
+
+
+def pipeline(spec: ModelSpec, *executors: Executor) -> Pipeline:
+    """The pipeline of the model that `spec` describes, with an executor for each of its parts."""
+    return kind(spec)(spec, *executors)

@@ -76,7 +76,8 @@ class AnomalyDetection(Pipeline):
             array = array.reshape(1, samples)
         if array.ndim != 2 or array.shape[1] != samples:
             raise InvalidInput(
-                f"{self.spec.name} takes series of {samples} samples, one a row; this input has shape {list(array.shape)}."
+                f"{self.spec.name} takes series of {samples} samples, one a row; "
+                f"this input has shape {list(array.shape)}."
             )
         for number, row in enumerate(array, 1):
             mean, deviation = float(np.mean(row)), float(np.std(row))

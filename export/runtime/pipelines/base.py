@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from rich.text import Text
+
 from export.runtime.executor import Executor
 from zoo.errors import InvalidInput
 from zoo.spec import ModelSpec
@@ -17,10 +19,14 @@ class Answer(Protocol):
 
 
 class Pipeline(ABC):
-    """Called with raw input it returns the answers; columns named in `RIGHT` hold numbers."""
+    """Called with raw input it returns the answers; columns named in `RIGHT` hold numbers.
+
+    It is made of a card and an executor for each of `PARTS`: see `export.backends.open_model`.
+    """
 
     COLUMNS: tuple[str, ...]
     RIGHT: tuple[str, ...] = ()
+    PARTS: tuple[str, ...] = ("model",)
 
     def __init__(self, spec: ModelSpec, executor: Executor) -> None:
         self.spec, self.executor = spec, executor
@@ -28,6 +34,10 @@ class Pipeline(ABC):
     @abstractmethod
     def __call__(self, raw: Any) -> Sequence[Any]:
         """The answers to `raw`. Raises InvalidInput for input the model cannot take."""
+
+    def heading(self, raw: Any, answers: Sequence[Any]) -> Text:
+        """What a terminal shows above the answers: the input."""
+        return Text(str(raw), "bold")
 
     def plot(self, raw: Any, answers: Sequence[Any], path: Path) -> None:
         """Draws the answers over the input into a picture file. Raises InvalidInput where there is nothing to draw."""

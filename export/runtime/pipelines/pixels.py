@@ -20,7 +20,8 @@ class PixelClassification(Classification):
         side = int(np.sqrt(self.spec.window or 0))
         if array.ndim not in (2, 3) or array.shape[-2:] != (side, side):
             raise InvalidInput(
-                f"{self.spec.name} takes images of {side} by {side} grey values; this input has shape {list(array.shape)}."
+                f"{self.spec.name} takes images of {side} by {side} grey values; "
+                f"this input has shape {list(array.shape)}."
             )
         if array.dtype.kind not in "uif" or not (np.min(array) >= 0 and np.max(array) <= 255):
             raise InvalidInput(

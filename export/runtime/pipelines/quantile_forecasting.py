@@ -39,8 +39,8 @@ class QuantileForecasting(Pipeline):
     """Forecasts a concentration from a csv with the columns of `zoo.features.air`; NA says that it was not measured.
 
     The forecast follows the last row, or row `at(row)`: then the rows behind it are the truth to hold it against.
-    Raises InvalidInput for a missing column, fewer rows than the model looks back on, a cell that is not what its column
-    holds, or hours that do not follow each other.
+    Raises InvalidInput for a missing column, fewer rows than the model looks back on, a cell that is not what its
+    column holds, or hours that do not follow each other.
     """
 
     COLUMNS = ("row", "P10", "P50", "P90")
@@ -65,9 +65,9 @@ class QuantileForecasting(Pipeline):
         truth += [None] * (config["horizon"] - len(truth))
         return [
             Outlook(
-                row + step + 1, moment(dates, row, step, config["hours"]), *map(float, quantiles[step]), truth[step]
+                row + step + 1, moment(dates, row, step, config["hours"]), float(p10), float(p50), float(p90), known
             )
-            for step in range(config["horizon"])
+            for step, ((p10, p50, p90), known) in enumerate(zip(quantiles, truth, strict=True))
         ]
 
     def plot(self, raw: Any, answers: Sequence[Outlook], path: Path) -> None:
@@ -99,8 +99,8 @@ class QuantileForecasting(Pipeline):
         array = np.asarray(raw)
         if array.ndim != 2 or array.shape[1] != len(air.FEATURES):
             raise InvalidInput(
-                f"{self.spec.name} takes a csv file, or features [row, {len(air.FEATURES)}] from zoo.features.air.encode; "
-                f"this input has shape {list(array.shape)}."
+                f"{self.spec.name} takes a csv file, or features [row, {len(air.FEATURES)}] from "
+                f"zoo.features.air.encode; this input has shape {list(array.shape)}."
             )
         return "the array", array, None
 

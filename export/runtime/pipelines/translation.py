@@ -1,0 +1,90 @@
+"""Sentences to sentences in another language."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from export.runtime import picture
+from export.runtime.executor import Executor
+from export.runtime.pipelines.base import Pipeline
+from zoo import registry
+from zoo.errors import InvalidInput
+from zoo.features import text
+from zoo.features.search import Hypothesis
+from zoo.features.translation import BEAM, LENGTH_POWER, Translator, encode, translations
+from zoo.spec import ModelSpec
+
+
+@dataclass(frozen=True)
+class Translated:
+    """`translation` of `source` with the mean log-probability `score` of its subwords.
+
+    `alignment[t][s]` is how much subword `target_subwords[t]` looked at `source_subwords[s]`.
+    """
+
+    source: str
+    translation: str
+    score: float
+    source_subwords: tuple[str, ...]
+    target_subwords: tuple[str, ...]
+    alignment: tuple[tuple[float, ...], ...]
+
+    def cells(self) -> tuple[str, ...]:
+        return self.translation, f"{self.score:.2f}"
+
+
+class Translation(Pipeline):
+    """Translates a sentence, or a list of sentences in one batch; each answer is that of its sentence alone.
+
+    Raises InvalidInput for a sentence that is empty, too long or not Unicode.
+    """
+
+    COLUMNS = ("translation", "log-probability")
+    RIGHT = ("log-probability",)
+    PARTS = ("encoder", "decoder")
+
+    def __init__(self, spec: ModelSpec, encoder: Executor, decoder: Executor) -> None:
+        super().__init__(spec, encoder)
+        self.tokenizer = text.load(registry.file(spec.name, "tokenizer.json"))
+        self._halves = Translator(encoder.run, decoder.run, self.tokenizer)
+
+    def __call__(self, raw: str | Sequence[str], beam: int = BEAM) -> list[Translated]:
+        given: list[Any] = [raw] if isinstance(raw, str) else list(raw)
+        if not given:
+            raise InvalidInput("There is no sentence to translate: give at least one.")
+        if not 1 <= beam <= 100:
+            raise InvalidInput(f"beam={beam} is out of range: give a number of beams from 1 (greedy) to 100.")
+        source = encode(self.tokenizer, given)
+        found = translations(self._halves.encoder, self._halves.decoder, self.tokenizer, source, beam)
+        rows = zip(given, source, found, strict=True)
+        return [self._translated(sentence, tokens, beams[0]) for sentence, tokens, beams in rows]
+
+    def translate(self, source: np.ndarray, beam: int) -> list[str]:
+        """The best translation of each row of tokens [N, S]: what a score is measured on."""
+        return self._halves.translate(source, beam)
+
+    def plot(self, raw: Any, answers: Sequence[Translated], path: Path) -> None:
+        """The attention of the first answer: a row for each subword written, a column for each one read."""
+        answer = answers[0]
+        rows, columns = len(answer.target_subwords), len(answer.source_subwords)
+        figure, (panel, *_) = picture.axes(1, height=max(2.0, 0.32 * rows))
+        panel.imshow(np.array(answer.alignment), cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        panel.set_xticks(range(columns), answer.source_subwords, rotation=60, ha="right", fontsize=8)
+        panel.set_yticks(range(rows), answer.target_subwords, fontsize=8)
+        panel.set_title(f"{self.spec.name}: where each subword looked", fontsize=10)
+        picture.save(figure, path)
+
+    def _translated(self, sentence: str, source: np.ndarray, best: Hypothesis) -> Translated:
+        read = [self.tokenizer.id_to_token(int(token)) for token in source[source > 0]]
+        written = [self.tokenizer.id_to_token(token) for token in best.tokens] + ["[EOS]"] * best.ended
+        return Translated(
+            sentence,
+            self.tokenizer.decode(list(best.tokens)),
+            best.score(LENGTH_POWER),
+            tuple(read),
+            tuple(written),
+            tuple(tuple(look[: len(read)].tolist()) for look in best.looks),
+        )

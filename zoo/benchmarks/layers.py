@@ -1,0 +1,155 @@
+"""A training step of `zoo.layers.LSTM` and `GRU` on the CPU against `keras.layers` and `torch.nn`: time and memory.
+
+Times are medians of turns taken in one process, each with the rate of a large matrix product beside it; memory is the
+peak of a process of its own. Run `python -m zoo.benchmarks.layers` (about ten minutes on two cores) to write
+`results/layers.csv`, or `zoo bench layers`. Needs PyTorch.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.benchmarks import results, timing
+from zoo.benchmarks.training_steps import GATES, STEPS, Point, Step
+from zoo.errors import ParityError
+
+PACKAGES = ("tensorflow-cpu", "keras", "torch")
+GRID = (
+    Point(32, 100, 64, 128),
+    Point(64, 50, 256, 512),
+    Point(32, 28, 28, 64),
+    Point(128, 128, 9, 64),
+    Point(16, 400, 32, 256),
+    Point(1, 1000, 64, 128),
+)
+THREADS, ROUNDS = 2, 9
+ALLOWED = 1e-4  # relative difference of the losses
+SIDE = 1024  # of the square matrices whose product is the machine's rate
+COLUMNS = (
+    "cell",
+    "B, T, D, H",
+    "zoo ms",
+    "over keras",
+    "over torch",
+    "of matmul rate",
+    "zoo MiB",
+    "keras MiB",
+    "torch MiB",
+)
+
+
+def run(rounds: int = ROUNDS, grid: Sequence[Point] = GRID) -> list[dict[str, Any]]:
+    """One row a cell, size and library: time, times as long as ours, share of the matmul rate, and memory."""
+    _limit_threads()
+    facts = {"rounds": rounds, "threads": THREADS, **results.conditions(PACKAGES)}
+    timed = [row for cell in GATES for point in grid for row in times(cell, point, rounds)]
+    return [{**row, **memory(row["library"], row["cell"], _point(row)), **facts} for row in timed]
+
+
+def times(cell: str, point: Point, rounds: int) -> Iterator[dict[str, Any]]:
+    """A row a library. Raises ParityError if their losses disagree: nothing is timed then."""
+    steps = {library: make(cell, point) for library, make in STEPS.items()}
+    _require_agreement(cell, point, steps)
+    seconds = timing.interleaved({**steps, "matmul": _matmul()}, rounds, settle=1)
+    medians = {name: float(np.median(values)) for name, values in seconds.items()}
+    rate = 2 * SIDE**3 / medians["matmul"]
+    for library in STEPS:
+        yield {
+            "cell": cell,
+            **point._asdict(),
+            "library": library,
+            "p50_ms": round(1e3 * medians[library], 3),
+            "p90_ms": round(1e3 * float(np.percentile(seconds[library], 90)), 3),
+            "times_zoo": round(medians[library] / medians["zoo"], 2),
+            "share_of_matmul_rate": round(point.operations(cell) / medians[library] / rate, 3),
+            "matmul_gflops": round(rate / 1e9, 1),
+        }
+
+
+def memory(library: str, cell: str, point: Point) -> dict[str, int]:
+    """MiB resident at the peak of three training steps, compilation included, and before the first of them."""
+    code = f"import json; from zoo.benchmarks import layers; print(json.dumps(layers.resident{(library, cell, point)}))"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    before, peak = json.loads(answer.stdout.splitlines()[-1])
+    return {"peak_mib": round(peak), "mib_before": round(before)}
+
+
+def resident(library: str, cell: str, point: Sequence[int]) -> tuple[float, float]:
+    """MiB of this process before the first training step and at the peak of three."""
+    step = STEPS[library](cell, Point(*point))
+    before = _status("VmRSS")
+    for _ in range(3):
+        step()
+    return before, _status("VmHWM")
+
+
+def table(rows: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
+    """A line a cell and size, for `COLUMNS`."""
+    lines = []
+    for zoo, keras, torch in zip(*(_of(rows, library) for library in STEPS), strict=True):
+        size = ", ".join(map(str, _point(zoo)))
+        ratios = (f"{peer['times_zoo']:.2f}×" for peer in (keras, torch))
+        peaks = (str(row["peak_mib"]) for row in (zoo, keras, torch))
+        share = f"{100 * zoo['share_of_matmul_rate']:.0f} %"
+        lines.append((zoo["cell"], size, f"{zoo['p50_ms']:.2f}", *ratios, share, *peaks))
+    return lines
+
+
+def summary(rows: Sequence[dict[str, Any]]) -> str:
+    """The geometric means over the grid, and the conditions."""
+    means = {name: float(np.exp(np.mean([np.log(row["times_zoo"]) for row in _of(rows, name)]))) for name in STEPS}
+    first = rows[0]
+    return (
+        f"training step, geometric mean: {means['keras']:.2f}× Keras, {means['torch']:.2f}× PyTorch; "
+        f"{first['threads']} threads, {first['rounds']} rounds, {first['device']}, {first['versions']}"
+    )
+
+
+def _of(rows: Sequence[dict[str, Any]], library: str) -> list[dict[str, Any]]:
+    return [row for row in rows if row["library"] == library]
+
+
+def _point(row: dict[str, Any]) -> Point:
+    return Point(*(int(row[name]) for name in Point._fields))
+
+
+def _require_agreement(cell: str, point: Point, steps: dict[str, Step]) -> None:
+    losses = {library: step() for library, step in steps.items()}
+    for library, loss in losses.items():
+        if not abs(loss - losses["keras"]) <= ALLOWED * abs(losses["keras"]):
+            raise ParityError(
+                f"{cell} {tuple(point)}: the loss of {library} is {loss:.6g}, that of keras {losses['keras']:.6g} "
+                f"(allowed {ALLOWED:.0e}): nothing was timed."
+            )
+
+
+def _matmul() -> Step:
+    import tensorflow as tf
+
+    matrix = tf.random.stateless_normal((SIDE, SIDE), (0, 0))
+    return lambda: float(tf.matmul(matrix, matrix)[0, 0])
+
+
+def _limit_threads() -> None:
+    """Both libraries to `THREADS` threads. TensorFlow takes that only before it has computed anything."""
+    import tensorflow as tf
+    import torch
+
+    torch.set_num_threads(THREADS)
+    tf.config.threading.set_intra_op_parallelism_threads(THREADS)
+    tf.config.threading.set_inter_op_parallelism_threads(THREADS)
+
+
+def _status(name: str) -> float:
+    """MiB of a line of Linux' account of this process; unlike `getrusage` it holds nothing of the process before."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(name))
+
+
+if __name__ == "__main__":
+    print(results.write("layers", run()))

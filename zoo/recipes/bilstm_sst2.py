@@ -1,0 +1,64 @@
+"""bilstm.sst2: sentiment of a sentence, from the weights of `bilstm.imdb`.
+
+Run:      zoo train bilstm.sst2 --seed 0, once bilstm.imdb is there
+Cost:     not measured yet.
+Data:     Stanford Sentiment Treebank, two classes, sentences alone; official split.
+Expect:   not measured yet; published: 84.9 % (LSTM), 87.5 % (BiLSTM), both with GloVe and the labels of phrases.
+Departs:  from Tai et al. 2015: trained first on the reviews of IMDb, without GloVe and without the labels of phrases.
+"""
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from zoo.recipes import bilstm_imdb
+from zoo.recipes.imdb import augment
+from zoo.recipes.recipe import CardText, Recipe
+from zoo.spec import Published
+
+if TYPE_CHECKING:
+    import keras
+
+_TAI = "Tai, Socher, Manning 2015, arXiv:1503.00075"
+
+
+def start(model: "keras.Model") -> None:
+    """Gives the model the weights of `bilstm.imdb`, which knows the same two classes."""
+    from zoo.loading import load
+    from zoo.recipes.transfer import Start
+
+    Start(load("bilstm.imdb"), head=True)(model)
+
+
+RECIPE = Recipe(
+    name="bilstm.sst2",
+    task="sentiment",
+    family="review_classifier",
+    config=bilstm_imdb.RECIPE.config,
+    dataset="sst2",
+    loss="cross_entropy",
+    metric="accuracy",
+    epochs=6,
+    batch_size=64,
+    learning_rate=1e-3,
+    weight_decay=1e-2,
+    label_smoothing=0.1,
+    average=0.99,
+    bucketed=True,
+    start=start,
+    augment=partial(augment, steps=64, hidden=0.1),
+    card=CardText(
+        summary="The bidirectional LSTM of bilstm.imdb, trained on for single sentences.",
+        intended_use="Tell whether an English sentence about a film speaks for it or against it.",
+        limits=(
+            "Trained on sentences of film critics: there is no neutral answer.",
+            "English; on other subjects than films the answer means little.",
+            "Irony misleads it.",
+        ),
+        preprocessing="That of bilstm.imdb: lower case, one token a word or run of punctuation (tokenizer.json).",
+        input_unit="token ids",
+        published=(
+            Published(0.849, "LSTM with GloVe and the labels of phrases", _TAI),
+            Published(0.875, "bidirectional LSTM with GloVe and the labels of phrases", _TAI),
+        ),
+    ),
+)
