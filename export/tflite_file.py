@@ -14,7 +14,7 @@ _BUILTIN = {code: name for name, code in vars(schema.BuiltinOperator).items() if
 _LSTM = schema.BuiltinOperator.UNIDIRECTIONAL_SEQUENCE_LSTM
 _HIDDEN_STATE, _CELL_STATE = 18, 19  # among the operator's inputs
 _HIDDEN_INTERMEDIATE = 4
-_QUANTIZE = schema.BuiltinOperator.QUANTIZE  # there in every int8 file: inputs are float32
+_QUANTIZE = schema.BuiltinOperator.QUANTIZE
 _COPIES = {
     getattr(schema.BuiltinOperator, name)
     for name in "REVERSE_V2 REVERSE_SEQUENCE GATHER STRIDED_SLICE SLICE RESHAPE TRANSPOSE".split()
@@ -116,11 +116,22 @@ def _requantised(model: Any, graph: Any, operator: Any, written: Any) -> Any:
     raw = copy.copy(graph.tensors[output])
     raw.name, raw.quantization, raw.buffer = raw.name + b"_as_written", written, 0
     quantize = schema.OperatorT()
-    quantize.opcodeIndex = next(i for i, code in enumerate(model.operatorCodes) if code.builtinCode == _QUANTIZE)
+    quantize.opcodeIndex = _quantize_code(model)
     quantize.inputs, quantize.outputs = [len(graph.tensors)], [output]
     operator.outputs = [len(graph.tensors), *operator.outputs[1:]]
     graph.tensors.append(raw)
     return quantize
+
+
+def _quantize_code(model: Any) -> int:
+    """Which of the model's operator codes is `QUANTIZE`; a model of integer inputs may have none yet."""
+    known = [code.builtinCode for code in model.operatorCodes]
+    if _QUANTIZE not in known:
+        code = schema.OperatorCodeT()
+        code.builtinCode = code.deprecatedBuiltinCode = _QUANTIZE
+        code.version = 1
+        model.operatorCodes = [*model.operatorCodes, code]
+    return [*known, _QUANTIZE].index(_QUANTIZE)
 
 
 def _embed(model: Any, name: str, text: str) -> None:

@@ -107,6 +107,7 @@ class ModelSpec:
 
     `config` is what `zoo.models.build` needs; `files` maps each file of the folder to its sha256;
     `scores[0]` is the headline: the shipped Keras weights on the test split. `sample_rate` is in Hz, `window` in steps.
+    `arena_bytes` is the memory TensorFlow Lite Micro needs for the int8 TFLite file, where it runs that.
     """
 
     name: str
@@ -135,6 +136,7 @@ class ModelSpec:
     tried: tuple[str, ...] = ()
     version: int = 1
     bytes: dict[str, int] = field(default_factory=dict)
+    arena_bytes: int | None = None
 
     def __post_init__(self) -> None:
         architecture, dot, tag = self.name.partition(".")

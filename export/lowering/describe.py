@@ -3,7 +3,8 @@ into one `Recurrence` a cell, or `Steps` for a cell of `zoo.cells` that no opera
 
 A subclass counts as its base as long as it overrides no step. Of the LSTM family these have operators:
 
-    PeepholeLSTM   lstm with peepholes: ONNX `LSTM` with `P`; steps for the others
+    PeepholeLSTM   lstm with peepholes: ONNX `LSTM` with `P`, which ONNX Runtime and onnx.reference compute and OpenVINO
+                   2026.4 passes over in silence; steps for the other formats
     CoupledLSTM    lstm whose forget gate has the negated weights of the input gate, as s(-z) = 1 - s(z): the plain
                    operator everywhere. In ONNX `input_forget=1` says it as well; runtimes that pass over the attribute,
                    such as onnx.reference and OpenVINO, answer the same

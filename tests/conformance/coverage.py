@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from tests.conformance import fuzz
 from tests.conformance.family import LSTM_FAMILY
 from tests.conformance.features import RECURRENCES
 from tests.conformance.matrix import coverage
@@ -12,7 +13,7 @@ PATH = Path(__file__).parents[2] / "COVERAGE.md"
 
 
 def text() -> str:
-    return coverage(FEATURES_BY_ROW)
+    return coverage(FEATURES_BY_ROW, fuzz.text())
 
 
 if __name__ == "__main__":

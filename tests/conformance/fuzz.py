@@ -34,10 +34,10 @@ def text() -> str:
     for row in found:
         totals[row["format"]].update({column: int(row[column]) for column in ("right", "refused")})
     drawn = max((sum(total.values()) for total in totals.values()), default=0)
-    lines = [f"{name}: {total['right']} right, {total['refused']} refused by name" for name, total in totals.items()]
+    lines = [f"{name} {total['right']} right, {total['refused']} refused by name" for name, total in totals.items()]
     return (
-        f"Besides, {drawn} random models of up to four blocks were exported (`python -m tests.conformance.fuzz`): "
-        f"{'; '.join(lines)}; none was wrong.\n"
+        f"Besides, {drawn} random models of up to four blocks were exported (`python -m tests.conformance.fuzz`):\n"
+        f"{'; '.join(lines)}; none was wrong."
     )
 
 

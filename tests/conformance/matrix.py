@@ -106,12 +106,22 @@ page differs from the matrix.
   operators, and runs without Keras and without a GPU.
 - **fallback**: the layer's own cell step by step: right but slow, with a note that names the layer.
 - **refused**: no file is written; the error says why and what to do.
+
+In full integers (`quantize="int8"`, `"int16x8"`) TFLite keeps the fused LSTM for int8 alone, as LiteRT's operator takes
+no int16 activations. GRU, SimpleRNN and the LSTM of int16x8 are a `WHILE` of int16 activations and int8 weights, which
+LiteRT and TensorFlow Lite Micro run: `tests/export/test_tflite_loops.py` holds it to NumPy in both.
 """
 
 
-def coverage(rows: Mapping[str, tuple[Feature, ...]]) -> str:
+def coverage(rows: Mapping[str, tuple[Feature, ...]], besides: str) -> str:
     return "\n".join(
-        [_HEAD, *_counts(rows), *(line for row, features in rows.items() for line in _table(row, features))]
+        [
+            _HEAD,
+            *_counts(rows),
+            "",
+            besides,
+            *(line for row, features in rows.items() for line in _table(row, features)),
+        ]
     )
 
 

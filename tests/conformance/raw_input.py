@@ -55,6 +55,10 @@ def digits(spec, rng, folder):
     return np.concatenate([np.pad(voice.say(word, rate), rate // 8) for word in ("seven", "one", "four")])
 
 
+def review(spec, rng, folder):
+    return "A great film, but I didn't like its boring end. 7/10!"
+
+
 RAW = {
     "anomaly detection": heartbeats,
     "classification": recording,
@@ -62,7 +66,9 @@ RAW = {
     "keyword spotting": keywords,
     "pixel classification": image,
     "quantile forecasting": air,
+    "sentiment": review,
     "sound classification": digit,
+    "tagging": review,
     "text classification": surnames,
     "transcription": digits,
 }

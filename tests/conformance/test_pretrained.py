@@ -55,9 +55,11 @@ def sample(spec, batch=2):
 
     def array(tensor):
         free = {"batch": batch, "time": spec.window or 50}
-        shape = [free.get(axis, 12) if size is None else size for size, axis in zip(tensor.shape, tensor.axes, strict=True)]
+        sizes = zip(tensor.shape, tensor.axes, strict=True)
+        shape = [free.get(axis, 12) if size is None else size for size, axis in sizes]
         if tensor.dtype.startswith("int"):
-            return rng.integers(1, spec.config["vocabulary"], shape).astype(tensor.dtype)
+            below = spec.config["alphabet" if tensor.name == "characters" else "vocabulary"]
+            return rng.integers(1, below, shape).astype(tensor.dtype)
         return rng.normal(0, 0.3, shape).astype(tensor.dtype)
 
     return {tensor.name: array(tensor) for tensor in spec.signature.inputs}

@@ -17,13 +17,16 @@ from onnxruntime.quantization import quantize_dynamic
 
 import export
 from export import backends, manifest, micro, quantize, runtime
-from export.check import ALLOWED, Checked, check
+from export.check import ALLOWED, Checked, check, check_file
+from export.executors import KerasExecutor
+from export.lowering import source
 from export.onnx_graph import walk
 from export.tflite_integers import preparation
 from tests.export.handmade import SCORES, NumpyExecutor
 from tests.export.onnx_parity import randomised
 from zoo import datasets, registry
 from zoo.benchmarks import quantized
+from zoo.cli.arena import arena_bytes
 from zoo.errors import DataMissing, InvalidInput, ParityError, Unsupported
 from zoo.evaluation import evaluate
 
@@ -364,10 +367,28 @@ def test_the_file_of_a_zoo_model_has_the_length_of_its_window(tmp_path):
 def test_int8_of_a_pretrained_model_loses_at_most_half_a_point(name, backend, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     spec = registry.get(name)
-    executor = backends.open_model(name, backend, "int8")
-    test = datasets.get(spec.dataset.name).load().test
-    value = evaluate(executor, test, (spec.score.metric,))[spec.score.metric]
-    assert value >= spec.score.value - 0.005
+    executors = [backends.open_model(name, *form) for form in ((backend, "int8"), ("onnx", None))]
+    test = datasets.get(spec.dataset.name).load().test.take(slice(None, None, 4))
+    small, full = (evaluate(executor, test, (spec.score.metric,))[spec.score.metric] for executor in executors)
+    assert small >= full - 0.005
+    if backend == "tflite" and micro.installed():
+        assert arena_bytes(name) == spec.arena_bytes
+
+
+@here
+def test_a_full_integer_file_is_checked_with_input_like_that_of_its_calibration(tmp_path):
+    model = _model(layers.LSTM(8), layers.Dense(3), time=STEPS, scale=0.5)
+    calibration = [{"x": 0.02 * _x(1, seed) + 0.5} for seed in range(20)]
+    path = export.to_tflite(model, tmp_path / "m.tflite", quantize="int8", calibration=calibration).path
+    known = runtime.load(path).metadata.calibrated["x"]
+    rows = np.concatenate([batch["x"] for batch in calibration]).reshape(-1, FEATURES)
+    np.testing.assert_allclose(known.mean, rows.mean(0), rtol=1e-4)
+    np.testing.assert_allclose(known.highest, rows.max(0), rtol=1e-4)
+    report = check_file(path, against=model)
+    assert (report.allowed, report.max_abs_diff < 0.05) == (0.1, True)
+    probed = Checked("m", "tflite", runtime.load(path), fixes_sizes=True)
+    with pytest.raises(ParityError):
+        check(probed, KerasExecutor(source.read(model)), {}, quantize="int8")
 
 
 @here

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tests import oracle
 from zoo.cells import LSTMCell, ZoneoutCell
 from zoo.errors import InvalidInput
-from zoo.layers import GRU, LSTM, RNN, Checkpointed, PeepholeLSTM
+from zoo.layers import GRU, LSTM, RNN, Checkpointed, PeepholeLSTM, checkpointed
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((2, 11, 3)).astype("float32")
@@ -64,6 +64,14 @@ def test_gradients_are_those_of_the_layer_alone(kind, sequences, mask):
 def test_any_length_of_segment_gives_the_same(segment):
     alone, wrapped = pair(GRU, segment, return_sequences=True)
     assert_equal(gradients(wrapped, X), gradients(alone, X))
+
+
+@pytest.mark.parametrize("mask", [None, MASK], ids=["whole", "masked"])
+def test_what_other_backends_run_gives_the_same(monkeypatch, mask):
+    alone, wrapped = pair(keras.layers.GRU, return_sequences=True)
+    expected = gradients(alone, X, mask)
+    monkeypatch.setattr(checkpointed.keras.backend, "backend", lambda: "another")
+    assert_equal(gradients(wrapped, X, mask), expected)
 
 
 def test_gradients_without_a_graph_are_the_same():

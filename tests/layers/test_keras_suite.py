@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import keras
+import pytest
 
 SUITE = Path(keras.__file__).parent / "src" / "layers" / "rnn"
 ROOT = Path(__file__).parents[2]
@@ -17,22 +18,34 @@ import keras
 from keras import layers
 import zoo.layers
 
-layers.LSTM, layers.GRU = zoo.layers.LSTM, zoo.layers.GRU
+from zoo.layers import paths
+
+layers.LSTM, layers.GRU, layers.Bidirectional = zoo.layers.LSTM, zoo.layers.GRU, zoo.layers.Bidirectional
+
+
+def chosen(layer, training):
+    return "fused" if paths.broken_rule("fused", layer) is None else "cell"
+
+
+paths.chosen = {"auto": paths.chosen, "cell": lambda *_: "cell", "fused": chosen}[PATH]
 """
 WITNESS = """
 from keras import layers
 
 def test_the_layers_are_ours():
     assert layers.LSTM.__module__ == layers.GRU.__module__ == "zoo.layers.recurrent"
+    assert layers.Bidirectional.__module__ == "zoo.layers.bidirectional"
 """
 
 
-def test_keras_own_tests_pass_with_our_layers(tmp_path):
+@pytest.mark.parametrize("path", ["auto", "cell", "fused"])
+def test_keras_own_tests_pass_with_our_layers_on_every_path(tmp_path, path):
+    """On "fused" every layer takes it that can, in training or not; the others take the cell."""
     written = 1
     for name in ("lstm", "gru", "bidirectional"):
         shutil.copy(SUITE / f"{name}_test.py", tmp_path)
         written += len(re.findall(r"^    def test_", (SUITE / f"{name}_test.py").read_text(), re.MULTILINE))
-    (tmp_path / "conftest.py").write_text(SUBSTITUTION)
+    (tmp_path / "conftest.py").write_text(f"PATH = {path!r}\n{SUBSTITUTION}")
     (tmp_path / "witness_test.py").write_text(WITNESS)
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", str(tmp_path)],

@@ -6,8 +6,8 @@ import pytest
 
 from tests import oracle
 from zoo.cells import GRUCell, LSTMCell
-from zoo.errors import PathNotEligible
-from zoo.layers import GRU, LSTM, paths
+from zoo.errors import InvalidInput, PathNotEligible
+from zoo.layers import GRU, LSTM, Bidirectional, paths
 
 # Keras writes variables with np.array(variable), and TensorFlow's __array__ lacks NumPy 2's copy keyword.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -126,7 +126,7 @@ def test_weights_saved_from_keras_load_into_ours(ours, keras_layer, tmp_path):
 
 
 @OURS
-@pytest.mark.parametrize("path", ["auto", "cell", "cudnn"])
+@pytest.mark.parametrize("path", ["auto", "cell", "fused", "cudnn"])
 def test_the_configuration_survives_serialisation(ours, path):
     layer = ours(
         H, path=path, dropout=0.25, recurrent_dropout=0.5, seed=7, return_sequences=True, bias_regularizer="l2",
@@ -147,20 +147,22 @@ def test_every_keras_configuration_key_is_kept(ours):
 @OURS
 def test_a_model_survives_the_keras_file(ours, tmp_path):
     inputs = keras.Input((None, D))
-    hidden = keras.layers.Bidirectional(ours(H, return_sequences=True, path="cell"))(inputs)
+    hidden = Bidirectional(ours(H, return_sequences=True, path="cell"), name="both")(inputs)
     model = keras.Model(inputs, ours(H, go_backwards=True)(hidden))
     model.save(tmp_path / "model.keras")
     copy = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
-    assert copy.layers[1].forward_layer.execution_path == "cell"
+    assert type(copy.get_layer("both")) is Bidirectional
+    assert copy.get_layer("both").forward_layer.execution_path == "cell"
     np.testing.assert_array_equal(copy(sequences()), model(sequences()))
 
 
 @PAIRS
+@pytest.mark.parametrize("wrapper", [Bidirectional, keras.layers.Bidirectional])
 @pytest.mark.parametrize("merge_mode", ["concat", "sum", "ave", "mul", None])
-def test_bidirectional_wraps_ours_as_it_wraps_keras(ours, keras_layer, merge_mode):
+def test_bidirectional_wraps_ours_as_keras_wraps_its_own(ours, keras_layer, wrapper, merge_mode):
     pair = [
-        keras.layers.Bidirectional(kind(H, return_sequences=True, return_state=True), merge_mode=merge_mode)
-        for kind in (ours, keras_layer)
+        wrap(kind(H, return_sequences=True, return_state=True), merge_mode=merge_mode)
+        for wrap, kind in ((wrapper, ours), (keras.layers.Bidirectional, keras_layer))
     ]
     mask = np.array([[1, 1, 0, 1, 0], [0, 1, 1, 0, 0]], bool)
     for layer in pair:
@@ -210,25 +212,122 @@ def test_an_unknown_path_raises():
     assert str(error.value) == "Unknown path 'fast'; use one of 'auto', 'cell', 'fused', 'cudnn'."
 
 
-RULES = [
+GATE_RULES = [
     (LSTM, {"activation": "relu"}, "activation must be tanh, not relu"),
     (GRU, {"activation": None}, "activation must be tanh, not linear"),
     (LSTM, {"recurrent_activation": "hard_sigmoid"}, "recurrent_activation must be sigmoid, not hard_sigmoid"),
     (GRU, {"recurrent_dropout": 0.5}, "recurrent_dropout must be 0, not 0.5"),
     (LSTM, {"unroll": True}, "unroll must be False"),
+]
+CUDNN_RULES = [
+    *GATE_RULES,
     (GRU, {"use_bias": False}, "use_bias must be True"),
     (GRU, {"reset_after": False}, "reset_after must be True"),
+    (LSTM, {"dtype": "mixed_bfloat16"}, "the compute dtype must be float16 or float32, not bfloat16"),
 ]
 
 
-@pytest.mark.parametrize(("ours", "arguments", "rule"), RULES)
+def refusal(path, rule):
+    return f"Layer 'layer' cannot run path={path!r}: {rule}. Change that, or use path='auto' or path='cell'."
+
+
+@pytest.mark.parametrize(("ours", "arguments", "rule"), CUDNN_RULES)
 def test_cudnn_names_the_rule_that_failed(monkeypatch, ours, arguments, rule):
     monkeypatch.setattr(paths, "gpu_is_there", lambda: True)
     with pytest.raises(PathNotEligible) as error:
         ours(H, path="cudnn", name="layer", **arguments).build((B, T, D))
+    assert str(error.value) == refusal("cudnn", rule)
+
+
+@pytest.mark.parametrize(("ours", "arguments", "rule"), GATE_RULES)
+def test_fused_names_the_rule_that_failed(ours, arguments, rule):
+    with pytest.raises(PathNotEligible) as error:
+        ours(H, path="fused", name="layer", **arguments).build((B, T, D))
+    assert str(error.value) == refusal("fused", rule)
+
+
+def test_fused_refuses_a_cell_of_other_equations_a_gpu_and_another_backend(monkeypatch):
+    class OwnCell(LSTMCell):
+        def call(self, inputs, states, training=False):
+            return super().call(2 * inputs, states, training)
+
+    layer = LSTM(H, path="fused", name="layer")
+    layer.cell = OwnCell(H)
+    assert paths.broken_rule("fused", layer) == "the cell must be LSTMCell or GRUCell, not OwnCell"
+    layer = LSTM(H)
+    monkeypatch.setattr(paths, "gpu_is_there", lambda: True)
+    assert paths.broken_rule("fused", layer) == "a GPU is visible, and the kernels are for the CPU"
+    monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
+    assert paths.broken_rule("fused", layer) == "the backend must be tensorflow, not torch"
+
+
+EXPLANATIONS = [
+    ({}, "cudnn: no, no GPU is visible to the tensorflow backend; fused: yes; cell: yes; auto runs fused"),
+    (
+        {"recurrent_dropout": 0.2},
+        "cudnn: no, recurrent_dropout must be 0, not 0.2 and no GPU is visible to the tensorflow backend; "
+        "fused: no, recurrent_dropout must be 0, not 0.2; cell: yes; auto runs cell",
+    ),
+    (
+        {"use_bias": False, "path": "cudnn"},
+        "cudnn: no, use_bias must be True and no GPU is visible to the tensorflow backend; fused: yes; cell: yes; "
+        "cudnn runs nothing: it raises",
+    ),
+]
+
+
+@OURS
+@pytest.mark.parametrize(("arguments", "text"), EXPLANATIONS)
+def test_the_paths_are_explained(monkeypatch, ours, arguments, text):
+    monkeypatch.setattr(paths, "gpu_is_there", lambda: False)
+    assert str(ours(H, **arguments).explain_path((None, None, D))) == text
+
+
+def test_the_explanation_on_a_gpu_is_cudnn(monkeypatch):
+    monkeypatch.setattr(paths, "gpu_is_there", lambda: True)
+    explanation = LSTM(H).explain_path((B, T, D))
+    assert (explanation.asked, explanation.runs) == ("auto", "cudnn")
+    assert [verdict.path for verdict in explanation.verdicts if not verdict.broken] == ["cudnn", "cell"]
+
+
+@pytest.mark.parametrize("shape", [(B, T), (B, 0, D)])
+def test_the_paths_of_what_is_no_batch_of_sequences_are_not_explained(shape):
+    with pytest.raises(InvalidInput) as error:
+        LSTM(H).explain_path(shape)
     assert str(error.value) == (
-        f"Layer 'layer' cannot run path='cudnn': {rule}. Change that, or use path='auto' or path='cell'."
+        f"Batch shape {list(shape)} is not one of sequences: give [batch, steps, features], each 1 or more, "
+        "or None where it is free."
     )
+
+
+EVERY_PATH = pytest.mark.parametrize("path", ["auto", "cell", "fused"])
+
+
+@OURS
+@EVERY_PATH
+def test_no_units_and_a_dropout_that_is_no_rate_are_refused(ours, path):
+    with pytest.raises(ValueError, match=r"invalid value for argument `units`, expected a positive integer, got 0"):
+        ours(0, path=path)
+    with pytest.raises(ValueError, match=r"^dropout=7.0 is not a dropout rate: give a number from 0 up to, not incl"):
+        ours(H, path=path, dropout=7.0)
+
+
+@OURS
+@EVERY_PATH
+def test_input_that_does_not_fit_is_refused(ours, path):
+    layer, x = ours(H, path=path, name="layer"), sequences()
+    with pytest.raises(InvalidInput) as error:
+        layer(x[:, :0])
+    assert "Layer 'layer' was given a sequence of 0 steps: give at least 1." in str(error.value)
+    with pytest.raises(InvalidInput) as error:
+        layer(x, mask=np.ones((B, T - 1), bool))
+    assert "was given a mask of shape [2, 4]: a sequence of shape [2, 5, 3] takes one of shape [2, 5]." in str(
+        error.value
+    )
+    with pytest.raises(InvalidInput) as error:
+        layer(x, initial_state=[np.zeros((B + 1, H), "f")] * len(layer.state_size))
+    given, wanted = (", ".join([f"[{size}, 4]"] * len(layer.state_size)) for size in (3, 2))
+    assert f"was given states of shapes {given}: it takes {wanted}." in str(error.value)
 
 
 @OURS
@@ -255,6 +354,21 @@ def test_cudnn_refuses_a_mask_that_is_not_right_padded(monkeypatch, ours, nested
         "Layer 'layer' cannot run path='cudnn': the mask must be right-padded (True up to the length, "
         "False after it) in every row. Change that, or use path='auto' or path='cell'."
     )
+
+
+def test_cudnn_refuses_any_mask_where_keras_has_no_masked_cudnn(monkeypatch):
+    monkeypatch.setattr(paths, "gpu_is_there", lambda: True)
+    monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
+    with pytest.raises(PathNotEligible) as error:
+        LSTM(H, path="cudnn", name="layer").inner_loop(sequences(), [], np.ones((B, T), bool))
+    assert str(error.value) == refusal("cudnn", "cuDNN takes no mask on the torch backend")
+
+
+def test_a_gru_on_jax_has_no_cudnn(monkeypatch):
+    monkeypatch.setattr(paths, "gpu_is_there", lambda: True)
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    assert paths.broken_rule("cudnn", GRU(H)) == "Keras has no cuDNN GRU on the jax backend"
+    assert paths.broken_rule("cudnn", LSTM(H)) is None
 
 
 @pytest.mark.skipif(paths.gpu_is_there(), reason="needs a machine without a GPU")

@@ -62,6 +62,38 @@ def test_gates_that_close_for_good_keep_every_digit():
     close(got, loop(keep, write), 1e-6)
 
 
+def log_space_scan(log_keep, log_write, h):
+    """The paper's parallel form, appendix B.2: cumulative sums of logarithms."""
+    total = np.concatenate([np.zeros_like(log_keep[:, :1]), np.cumsum(log_keep, 1)], 1)
+    parts = np.concatenate([np.log(h)[:, None], log_write], 1) - total
+    return np.exp(total + np.logaddexp.accumulate(parts, 1))[:, 1:]
+
+
+def positive(v):
+    """The paper's g."""
+    return keras.ops.where(v >= 0, v + 0.5, keras.ops.sigmoid(v))
+
+
+def log_positive(v):
+    return np.where(v >= 0, np.log(np.maximum(v, 0) + 0.5), -np.logaddexp(0, -v))
+
+
+def test_with_the_papers_activation_both_are_its_log_space_form():
+    rng = np.random.default_rng(0)
+    x, h = rng.standard_normal((2, 30, 3)), rng.uniform(0.5, 1, (2, 4))
+    for kind in (layers.MinGRU, layers.MinLSTM):
+        layer = kind(4, activation=positive, return_sequences=True, dtype="float64")
+        layer.build((None, None, 3))
+        *gates, n = np.split(x @ np.asarray(layer.cell.kernel), len(layer.cell.gates), -1)
+        if kind is layers.MinGRU:
+            log_keep, log_write = -np.logaddexp(0, gates[0]), -np.logaddexp(0, -gates[0])
+        else:
+            odds = np.logaddexp(0, -gates[0]) - np.logaddexp(0, -gates[1])
+            log_keep, log_write = -np.logaddexp(0, odds), -np.logaddexp(0, -odds)
+        want = log_space_scan(log_keep, log_write + log_positive(n), h)
+        close(layer(tf.constant(x), initial_state=[tf.constant(h)]), want, 1e-10)
+
+
 @pytest.mark.parametrize("kind", [layers.MinGRU, layers.MinLSTM])
 def test_extreme_gates_stay_finite(kind):
     layer = kind(2, return_sequences=True)

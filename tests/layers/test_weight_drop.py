@@ -134,6 +134,14 @@ def test_a_rate_out_of_range_raises(rate):
     assert str(error.value) == f"rate={rate!r} is not a dropout rate: give a number from 0 up to, not including, 1."
 
 
+def test_bidirectional_around_it_is_told_to_stand_inside():
+    with pytest.raises(InvalidInput) as error:
+        keras.layers.Bidirectional(layers.WeightDrop(keras.layers.LSTM(H)))
+    assert str(error.value).splitlines()[0] == (
+        "WeightDrop cannot stand inside Bidirectional: put it around, as WeightDrop(Bidirectional(layer))."
+    )
+
+
 def test_a_layer_without_a_recurrent_kernel_raises():
     with pytest.raises(InvalidInput) as error:
         layers.WeightDrop(layers.MinGRU(H, name="inner")).build((None, None, D))

@@ -3,9 +3,11 @@ import os
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 
+import export
 import zoo
 
 needs_data = pytest.mark.skipif("ZOO_DATA" not in os.environ, reason="ZOO_DATA names no mirror of the data sets")
@@ -64,6 +66,23 @@ def test_show_prints_the_whole_card(zoo_command):
     text = zoo_command("show", "gru.har").out
     for part in ("walking_upstairs", "licence", "zoo/recipes/gru_har.py", "published"):
         assert part in text
+    assert f"int8 file in an arena of {card['arena_bytes']:,} bytes" in " ".join(text.split())
+
+
+def test_check_tells_machines_about_a_file_that_differs_too(zoo_command, tmp_path):
+    for seed, name in enumerate(("one", "other")):
+        keras.utils.set_random_seed(seed)
+        model = keras.Sequential([keras.Input((None, 2), name="x"), keras.layers.GRU(3, name="y")], name=name)
+        model.save(tmp_path / f"{name}.keras")
+        export.to_onnx(model, tmp_path / f"{name}.onnx", check=False)
+    answers = [
+        zoo_command("check", tmp_path / "one.onnx", "--against", tmp_path / f"{name}.keras", "--json")
+        for name in ("one", "other")
+    ]
+    found = [json.loads(answer.out) for answer in answers]
+    assert [answer.code for answer in answers] == [0, 1] and [item["ok"] for item in found] == [True, False]
+    assert found[1]["error"].startswith("one.onnx: onnx output 'y' differs by ")
+    assert answers[1].err == f"zoo: {found[1]['error']}\n"
 
 
 def test_show_of_an_unknown_model_suggests_the_nearest(zoo_command):

@@ -58,6 +58,21 @@ def test_a_stream_says_what_to_answer_to_each_packet():
         assert label in targets and kws.SILENCE in targets and kws.IGNORED in targets
 
 
+def test_one_stream_in_ten_is_background_alone():
+    split = words().take(np.repeat(np.arange(4), 60))
+    found = kws_recipes.streams(np.random.default_rng(0), split)
+    silent = (found.y == kws.SILENCE).all(1)
+    assert 0.04 < silent.mean() < 0.18
+    assert np.isfinite(found.x).all() and np.abs(found.x).max() <= 1
+
+
+def test_a_stream_of_digital_silence_is_silence(monkeypatch):
+    monkeypatch.setattr(kws_recipes.kws, "background", lambda rng, samples, clips: np.zeros(samples, "float32"))
+    monkeypatch.setattr(kws_recipes, "SILENT", 1.0)
+    found = kws_recipes.streams(np.random.default_rng(0), words())
+    assert not found.x.any() and not found.y.any()
+
+
 def test_the_spotter_answers_once_a_packet():
     recipe = recipes.get("gru_stream.kws")
     model = models.build(recipe.family, recipe.config)

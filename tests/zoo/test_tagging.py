@@ -89,7 +89,14 @@ def test_the_faster_splitter_for_counting_agrees_on_plain_text():
 
 
 def test_conllu_words_are_read_without_ranges_and_empty_nodes():
-    lines = ["# text = don't", "1-2\tdon't\t_\t_\t_", "1\tdo\tdo\tAUX\t_", "2\tn't\tnot\tPART\t_", "2.1\tx\tx\tX\t_", ""]
+    lines = [
+        "# text = don't",
+        "1-2\tdon't\t_\t_\t_",
+        "1\tdo\tdo\tAUX\t_",
+        "2\tn't\tnot\tPART\t_",
+        "2.1\tx\tx\tX\t_",
+        "",
+    ]
     assert list(ewt.parse(lines)) == [("don't", ("do", "n't"), ("AUX", "PART"))]
 
 
@@ -154,7 +161,10 @@ def test_raw_text_becomes_words_with_tags_and_places(tagging):
 
 
 def test_words_that_are_given_stay_as_they_are(tagging):
-    assert [(word.word, word.tag, word.start) for word in tagging(["a-b", "c"])] == [("a-b", "Y", None), ("c", "W", None)]
+    assert [(word.word, word.tag, word.start) for word in tagging(["a-b", "c"])] == [
+        ("a-b", "Y", None),
+        ("c", "W", None),
+    ]
 
 
 @pytest.mark.parametrize(

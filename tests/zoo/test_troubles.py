@@ -87,13 +87,13 @@ def test_copying_wants_the_symbols_after_the_signal():
 @pytest.mark.parametrize("way", memory.WAYS)
 def test_each_way_trains_on_one_sequence(way, monkeypatch):
     monkeypatch.setattr(memory, "PIECE", 8)
-    found = memory.train(way, steps=20, units=3)
+    found = memory.train(way, steps=20, units=3, passes=2)
     assert len(found["losses"]) == len(found["seconds"]) == 2 and found["peak"] > 100
     assert all(np.isfinite(found["losses"]))
 
 
 def test_checkpointing_and_keeping_every_step_learn_the_same():
-    losses = [memory.train(way, steps=20, units=3)["losses"] for way in ("LSTM", "LSTM, checkpointed")]
+    losses = [memory.train(way, steps=20, units=3, passes=2)["losses"] for way in ("LSTM", "LSTM, checkpointed")]
     np.testing.assert_allclose(*losses, rtol=1e-4)
 
 

@@ -99,8 +99,11 @@ RECIPES = {
     )
 }
 DATA = {
-    name: Dataset(DatasetRef(name, name, "https://example.org", "CC0", "nobody"), (), load, tokenizer)
-    for name, load, tokenizer in (("play", play, characters), ("numbers", numbers, subwords))
+    name: Dataset(DatasetRef(name, name, "https://example.org", "CC0", "nobody"), (), load, tokenizer, further)
+    for name, load, tokenizer, further in (
+        ("play", play, characters, {}),
+        ("numbers", numbers, subwords, {"test_2017": lambda: numbers().validation}),
+    )
 }
 
 
@@ -151,7 +154,13 @@ def test_the_score_of_a_translator_is_the_bleu_of_its_pipeline(shipped):
     for width, score in ((5, spec.scores[0]), (1, spec.scores[1])):
         found = [answer.translation for answer in zoo.pipeline(TRANSLATOR)(sentences, beam=width)]
         assert score.value == pytest.approx(translation.bleu(test.texts, found))
-    assert [score.metric for score in spec.scores] == ["bleu", "bleu_greedy", "bleu"]
+    assert [(score.metric, score.split) for score in spec.scores] == [
+        ("bleu", "test"),
+        ("bleu_greedy", "test"),
+        ("bleu", "test_2017"),
+        ("bleu", "test"),
+    ]
+    assert spec.scores[2].examples == len(numbers().validation)
 
 
 def test_zoo_eval_repeats_the_score_of_the_card_on_onnx(shipped, zoo_command):
@@ -159,7 +168,7 @@ def test_zoo_eval_repeats_the_score_of_the_card_on_onnx(shipped, zoo_command):
         found = zoo_command("eval", name, "--backend", "onnx", "--json")
         assert found.code == 0, found.err
         measured = json.loads(found.out)
-        assert measured["value"] == spec.scores[2].value and measured["examples"] == spec.score.examples
+        assert measured["value"] == spec.scores[-1].value and measured["examples"] == spec.score.examples
 
 
 def test_a_model_in_parts_is_not_loaded_as_one_file(shipped):
@@ -307,7 +316,7 @@ def test_zoo_translate_prints_the_translation_and_draws_the_attention(shipped, z
         (["o\ud800"], "The text is not valid Unicode (surrogates not allowed at character 1)."),
         (
             ["one " * 300],
-            "The sentence that begins 'one one one one one one one on' has 301 subwords; the model takes 200. "
+            "The sentence that begins 'one one one one one one one on' has 1201 subwords; the model takes 200. "
             "Translate it sentence by sentence.",
         ),
     ],

@@ -17,15 +17,13 @@ from zoo.loading import load
 
 NAMES = ("lstm.har", "stacked_lstm.har", "bilstm.har", "gru.har")
 _SERVE = """
-import resource
 import numpy as np
 import onnxruntime
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-before = peak()
+from zoo.benchmarks.process import peak_mib
+before = peak_mib()
 session = onnxruntime.InferenceSession({path!r}, providers=["CPUExecutionProvider"])
 session.run(None, {{{name!r}: np.ones({shape!r}, {dtype!r})}})
-print(before, peak())
+print(before, peak_mib())
 """
 ONNX = "ONNX Runtime"
 
@@ -66,8 +64,8 @@ def serving_memory(name: str) -> tuple[float, float]:
     path = str(registry.file(name, "model.onnx"))
     code = _SERVE.format(path=path, name=spec.signature.input_names[0], shape=x.shape, dtype=str(x.dtype))
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    before, peak = map(int, answer.stdout.split())
-    return before / 1024, peak / 1024  # KiB on Linux
+    before, peak = map(float, answer.stdout.split())
+    return before, peak
 
 
 def _key(runtime: str) -> str:

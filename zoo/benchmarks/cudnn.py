@@ -1,4 +1,4 @@
-"""`path="cudnn"` on a GPU: parity with `path="cell"` in value and gradient, and training time beside PyTorch's own layer.
+"""`path="cudnn"` on a GPU: parity with `path="cell"` in value and gradient, and training time beside PyTorch alone.
 
 Every backend of Keras has a process of its own; a row that cannot be measured here says why in `status`.
 Run `python -m zoo.benchmarks.cudnn` to write `results/cudnn.csv`.

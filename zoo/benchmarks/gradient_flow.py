@@ -102,7 +102,7 @@ def plot(curves: Mapping[str, np.ndarray], path: Path) -> Path:
     for name, curve in curves.items():
         panel.semilogy(curve, label=name, linewidth=1.8)
     panel.axhline(1e-7, color="grey", linewidth=0.8, linestyle=":")
-    panel.text(400, 1.4e-7, "float32 resolution", fontsize=8, color="dimgrey")
+    panel.text(220, 1.6e-7, "float32 resolution", fontsize=8, color="dimgrey")
     panel.set(xlabel="lag, steps back from the loss", ylabel="norm of d loss / d h, lag 0 = 1", xlim=(0, None))
     panel.set_ylim(1e-16, 10)
     panel.set_title("Gradient flow at initialisation", fontsize=11)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from zoo.benchmarks import results, timing
-from zoo.benchmarks.training_steps import GATES, STEPS, Point, Step
+from zoo.benchmarks.training_steps import GATES, STEPS, Point, Step, import_torch
 from zoo.errors import ParityError
 
 PACKAGES = ("tensorflow-cpu", "keras", "torch")
@@ -46,7 +46,12 @@ COLUMNS = (
 def run(rounds: int = ROUNDS, grid: Sequence[Point] = GRID) -> list[dict[str, Any]]:
     """One row a cell, size and library: time, times as long as ours, share of the matmul rate, and memory."""
     _limit_threads()
-    facts = {"rounds": rounds, "threads": THREADS, **results.conditions(PACKAGES)}
+    facts = {
+        "rounds": rounds,
+        "threads": THREADS,
+        "command": "python -m zoo.benchmarks.layers",
+        **results.conditions(PACKAGES),
+    }
     timed = [row for cell in GATES for point in grid for row in times(cell, point, rounds)]
     return [{**row, **memory(row["library"], row["cell"], _point(row)), **facts} for row in timed]
 
@@ -73,7 +78,8 @@ def times(cell: str, point: Point, rounds: int) -> Iterator[dict[str, Any]]:
 
 def memory(library: str, cell: str, point: Point) -> dict[str, int]:
     """MiB resident at the peak of three training steps, compilation included, and before the first of them."""
-    code = f"import json; from zoo.benchmarks import layers; print(json.dumps(layers.resident{(library, cell, point)}))"
+    arguments = (library, cell, tuple(point))
+    code = f"import json; from zoo.benchmarks import layers; print(json.dumps(layers.resident{arguments}))"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     before, peak = json.loads(answer.stdout.splitlines()[-1])
     return {"peak_mib": round(peak), "mib_before": round(before)}
@@ -138,9 +144,8 @@ def _matmul() -> Step:
 def _limit_threads() -> None:
     """Both libraries to `THREADS` threads. TensorFlow takes that only before it has computed anything."""
     import tensorflow as tf
-    import torch
 
-    torch.set_num_threads(THREADS)
+    import_torch().set_num_threads(THREADS)
     tf.config.threading.set_intra_op_parallelism_threads(THREADS)
     tf.config.threading.set_inter_op_parallelism_threads(THREADS)
 

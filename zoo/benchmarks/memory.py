@@ -1,14 +1,13 @@
 """Training on one sequence of 100,000 steps: peak memory and time of each way to do it.
 
 A layer of 128 units predicts the next value of a noisy wave at every step; each way has a process of its own, whose
-peak resident memory the operating system reports, and two passes over the sequence, of which the second is timed.
+peak resident memory the operating system reports, and one pass over the sequence, timed with the tracing of its graph.
 "truncated" forgets what lies more than 1,000 steps back; the others have the gradient of the whole sequence.
 
-Run `python -m zoo.benchmarks.memory` (about five minutes on two cores) to write `results/memory.csv`.
+Run `python -m zoo.benchmarks.memory` (about three minutes on two cores) to write `results/memory.csv`.
 """
 
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from zoo.benchmarks import results
+from zoo.benchmarks.process import peak_mib
 
 PACKAGES = ("tensorflow-cpu", "keras")
 STEPS, UNITS, PIECE = 100_000, 128, 1_000
@@ -36,14 +36,14 @@ def wave(steps: int) -> tuple[np.ndarray, np.ndarray]:
     return values[:, :-1], values[:, 1:]
 
 
-def train(way: str, steps: int, units: int, passes: int = 2) -> dict[str, Any]:
+def train(way: str, steps: int, units: int, passes: int = 1) -> dict[str, Any]:
     """Runs in this process: loss and seconds of each pass, and the peak memory of the process so far, in MiB."""
     import keras
 
     from zoo.recipes.truncated import train_on_sequence
 
     keras.utils.set_random_seed(0)
-    before, (x, y) = _peak(), wave(steps)
+    before, (x, y) = peak_mib(), wave(steps)
     truncated = way == "LSTM, truncated"
     frames = keras.Input(batch_shape=(1, None if truncated else steps, 1))
     model = keras.Model(frames, keras.layers.Dense(1)(_layer(way, units)(frames)))
@@ -54,7 +54,7 @@ def train(way: str, steps: int, units: int, passes: int = 2) -> dict[str, Any]:
         loss = train_on_sequence(model, x, y, PIECE) if truncated else model.train_on_batch(x, y)
         losses.append(float(np.ravel(loss)[0]))
         seconds.append(time.perf_counter() - started)
-    return {"losses": losses, "seconds": seconds, "before": before, "peak": _peak()}
+    return {"losses": losses, "seconds": seconds, "before": before, "peak": peak_mib()}
 
 
 def _layer(way: str, units: int) -> Any:
@@ -65,10 +65,6 @@ def _layer(way: str, units: int) -> Any:
     if way == "minLSTM":
         return MinLSTM(units, return_sequences=True)
     return LSTM(units, return_sequences=True, stateful=way == "LSTM, truncated")
-
-
-def _peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # KiB on Linux
 
 
 def measure(way: str, steps: int = STEPS, units: int = UNITS) -> dict[str, Any]:
@@ -84,8 +80,7 @@ def measure(way: str, steps: int = STEPS, units: int = UNITS) -> dict[str, Any]:
         "peak_mib": round(found["peak"]),
         "mib_before_training": round(found["before"]),
         "seconds_per_pass": round(found["seconds"][-1], 1),
-        "loss_first_pass": f"{found['losses'][0]:.3g}",
-        "loss_second_pass": f"{found['losses'][-1]:.3g}",
+        "loss": f"{found['losses'][-1]:.4g}",
         **results.conditions(PACKAGES),
     }
 
@@ -94,9 +89,10 @@ def run(steps: int = STEPS) -> list[dict[str, Any]]:
     rows = []
     for way in WAYS:
         rows.append(measure(way, steps))
+        results.write("memory", rows)
         print({key: rows[-1][key] for key in ("way", "peak_mib", "seconds_per_pass")}, file=sys.stderr)
     return rows
 
 
 if __name__ == "__main__":
-    print(results.write("memory", run()))
+    run()

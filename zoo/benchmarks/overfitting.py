@@ -54,7 +54,8 @@ class _Epochs(keras.callbacks.Callback):
 
     def __init__(self, validation: Split) -> None:
         super().__init__()
-        self.validation, self.history = validation, []
+        self.validation = validation
+        self.history: list[float] = []
         self.weights: list[np.ndarray] = []
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:

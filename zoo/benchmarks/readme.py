@@ -7,33 +7,55 @@ from pathlib import Path
 from typing import Any
 
 from zoo import registry
-from zoo.benchmarks import exports, results
+from zoo.benchmarks import exports, results, troubles
 from zoo.errors import InvalidInput
+from zoo.evaluation import metric, number
+from zoo.spec import ModelSpec
 
 README = Path(__file__).parents[2] / "README.md"
 
 
 def models() -> str:
-    """One row a pretrained model, from its card."""
-    rows = []
-    for spec in map(registry.get, registry.names()):
-        mean = sum(spec.score.seeds) / len(spec.score.seeds)
-        spread = (max(spec.score.seeds) - min(spec.score.seeds)) / 2
-        reached = (
-            f"**{100 * spec.score.value:.1f} %** ({100 * mean:.1f} ± {100 * spread:.1f}, {len(spec.score.seeds)} seeds)"
+    """One row a pretrained model, from its card, grouped by task."""
+    specs = sorted(map(registry.get, registry.names()), key=lambda spec: (spec.task, spec.dataset.name, spec.name))
+    rows = [(f"`{spec.name}`", spec.summary, _reached(spec), _published(spec), *_sizes(spec)) for spec in specs]
+    return _table(("name", "what", "test score", "published", "parameters", "ONNX"), rows)
+
+
+def _reached(spec: ModelSpec) -> str:
+    score, seeds = spec.score, spec.score.seeds
+    unit = 100 if metric(score.metric).percent else 1
+    mean, spread = unit * sum(seeds) / len(seeds), unit * (max(seeds) - min(seeds)) / 2
+    digits = 1 if unit == 100 else 3
+    over = f" ({mean:.{digits}f} ± {spread:.{digits}f}, {len(seeds)} seeds)" if len(seeds) > 1 else " (1 seed)"
+    return f"{score.metric.replace('_', ' ')} **{number(score.metric, score.value)}**{over}"
+
+
+def _published(spec: ModelSpec) -> str:
+    return "; ".join(f"{number(spec.score.metric, item.value)} {item.what}" for item in spec.published) or "–"
+
+
+def _sizes(spec: ModelSpec) -> tuple[str, str]:
+    return f"{spec.parameters:,}", f"{spec.bytes['model.onnx'] / 1024:.0f} KiB"
+
+
+def comparison() -> str:
+    """Vanilla, stacked, bidirectional and GRU side by side on the same data."""
+    rows = results.read("comparison")
+    body = [
+        (
+            f"`{row['model']}`",
+            f"{100 * float(row['mean']):.1f} ± {100 * float(row['half_range']):.1f} %",
+            f"{int(row['parameters']):,}",
+            row["training_minutes"],
+            row["p50_ms"],
+            f"{int(row['bytes']) / 1024:.0f} KiB",
         )
-        published = "; ".join(f"{100 * item.value:.0f} % {item.what}" for item in spec.published)
-        rows.append(
-            (
-                f"`{spec.name}`",
-                spec.summary,
-                reached,
-                published,
-                f"{spec.parameters:,}",
-                f"{spec.bytes['model.onnx'] / 1024:.0f} KiB",
-            )
-        )
-    return _table(("name", "what", f"test {spec.score.metric}", "published", "parameters", "ONNX"), rows)
+        for row in rows
+    ]
+    facts = f"Mean and half the range of {rows[0]['seeds']} seeds; latency at batch 1, {rows[0]['device']}."
+    columns = ("model", "test accuracy", "parameters", "minutes to train, 2 cores", "ms", "ONNX")
+    return f"{_table(columns, body)}\n\n{facts}"
 
 
 def latency() -> str:
@@ -93,7 +115,10 @@ TABLES = {
     "exports": exports.table,
     "quantized": quantized,
     "models": models,
+    "comparison": comparison,
     "adding": adding,
+    "cost": troubles.cost,
+    "troubles": troubles.all_troubles,
 }
 
 

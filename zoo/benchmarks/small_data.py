@@ -45,6 +45,7 @@ def parts(data: Dataset) -> tuple[Dataset, Split, Split]:
         return Split(kept.x, np.searchsorted(np.sort(known), kept.y).astype("int32"), kept.groups)
 
     seen = Splits(three(splits.train), three(splits.validation), three(splits.test.take(slice(0, 0))))
+    assert splits.test.groups is not None
     pool, scored = (splits.test.take(np.isin(splits.test.groups, people)) for people in (LABELLED, SCORED))
     return dataclasses.replace(data, labels=PRETRAINED_ON, load=lambda: seen), pool, scored
 

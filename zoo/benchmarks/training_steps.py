@@ -3,6 +3,7 @@
 The loss is the mean square of the whole output sequence. B batch, T steps, D features, H units.
 """
 
+import importlib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -74,10 +75,7 @@ def _keras_step(kind: Any, cell: str, point: Point) -> Step:
 
 def torch_step(cell: str, point: Point, device: str = "cpu") -> Step:
     """`torch.nn.LSTM` or `torch.nn.GRU`. Raises MissingDependency if PyTorch is not installed."""
-    try:
-        import torch
-    except ImportError as error:
-        raise MissingDependency("This benchmark compares with PyTorch: pip install 'recurrent-zoo[bench]'.") from error
+    torch = import_torch()
     values, weights = problem(cell, point)
     peer = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[cell](point.features, point.units, batch_first=True)
     with torch.no_grad():
@@ -89,10 +87,18 @@ def torch_step(cell: str, point: Point, device: str = "cpu") -> Step:
         peer.zero_grad()
         loss = peer(x)[0].square().mean()
         loss.backward()
-        float(peer.bias_hh_l0.grad[0])  # a GPU is only then done with the backward pass
-        return float(loss)
+        peer.bias_hh_l0.grad[0].item()  # a GPU is only then done with the backward pass
+        return loss.item()
 
     return step
+
+
+def import_torch() -> Any:
+    """The module. Raises MissingDependency if it is not installed."""
+    try:
+        return importlib.import_module("torch")
+    except ImportError as error:
+        raise MissingDependency("This benchmark compares with PyTorch: pip install 'recurrent-zoo[bench]'.") from error
 
 
 def _for_torch(cell: str, weights: Sequence[np.ndarray]) -> list[np.ndarray]:

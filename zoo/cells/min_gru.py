@@ -18,8 +18,8 @@ class MinGRUCell(LinearCell):
     Masking: `keras.layers.RNN` copies h over a masked step.
     Raises:  InvalidInput if units < 1, `dropout` is outside [0, 1), or an argument of a recurrent kernel is given.
     Source:  Feng et al. 2024, "Were RNNs All We Needed?", arXiv:2410.01201, section 3.1.
-    Differs: `zoo.layers.MinGRU` scans keep and write themselves, not their logarithms: it never divides, so it needs
-             none of the paper's care for positive candidates.
+    Differs: `zoo.layers.MinGRU` scans keep and write themselves, not their logarithms. It never divides, so candidates
+             may have any sign; with the paper's g(v) = v + 1/2 above 0, s(v) below as `activation` it is appendix B.
     """
 
     gates = "zn"

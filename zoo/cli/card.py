@@ -19,10 +19,11 @@ from export.backends import of_keras, part_of
 from export.lowering.source import read
 from export.runtime.pipelines import PIPELINES, Pipeline
 from zoo import datasets, loading, models, recipes, registry
+from zoo.cli.arena import arena_bytes
 from zoo.cli.evaluating import opened
 from zoo.cli.halving import compress, halve
 from zoo.datasets import Split
-from zoo.errors import InvalidInput, Unsupported
+from zoo.errors import InvalidInput, ParityError, Unsupported
 from zoo.evaluation import evaluate, examples, metric
 from zoo.features.translation import Translator
 from zoo.recipes import Recipe, checkpoint
@@ -54,6 +55,7 @@ def publish(name: str, runs: Path) -> tuple[ModelSpec, dict[int, float]]:
     test = datasets.get(recipe.dataset).load().test
     measured = {run.seed: run.scores(test) for run in found}
     scores = [_score(name, measured, best.seed, test) for name in (recipe.metric, *recipe.also)]
+    scores += [_further(recipe, best, split, load()) for split, load in datasets.get(recipe.dataset).further.items()]
     scores += [from_json(Score, path.read_text("utf-8")) for path in sorted((runs / name).glob("scores/*.json"))]
     with tempfile.TemporaryDirectory(dir=registry.ROOT, prefix=".publishing-") as staging:
         spec = _fill(Path(staging), recipe, best, scores)
@@ -77,6 +79,10 @@ def _score(name: str, measured: dict[int, dict[str, float]], seed: int, test: Sp
     return Score(name, "test", values[seed], examples(name, test), seeds=tuple(values.values()))
 
 
+def _further(recipe: Recipe, run: "_Run", split: str, test: Split) -> Score:
+    return Score(recipe.metric, split, run.scores(test)[recipe.metric], examples(recipe.metric, test))
+
+
 def _with_forms(spec: ModelSpec, test: Split) -> ModelSpec:
     """The card with the headline measured on every exported form; one that the engine refuses has no row."""
     rows = []
@@ -85,11 +91,11 @@ def _with_forms(spec: ModelSpec, test: Split) -> ModelSpec:
     for backend, quantize in forms:
         try:
             executor = opened(spec, backend, quantize)
-        except Unsupported:
+        except (Unsupported, ParityError):
             continue
         value = evaluate(executor, test, (spec.score.metric,))[spec.score.metric]
         rows.append(Score(spec.score.metric, "test", value, spec.score.examples, backend, quantize))
-    return dataclasses.replace(spec, scores=(*spec.scores, *rows))
+    return dataclasses.replace(spec, scores=(*spec.scores, *rows), arena_bytes=arena_bytes(spec.name))
 
 
 class _Run:
@@ -124,8 +130,9 @@ def _fill(folder: Path, recipe: Recipe, run: _Run, scores: list[Score]) -> Model
     if half:
         compress(folder / loading.WEIGHTS)
     for part in _parts(recipe):
-        form = {"streaming": part == "streaming", "quantize": "float16" if half else None}
-        to_onnx(part_of(run.model, part), folder / f"{part}.onnx", spec=spec, **form)
+        source, streams = part_of(run.model, part), part == "streaming"
+        quantize = "float16" if half else None
+        to_onnx(source, folder / f"{part}.onnx", spec=spec, streaming=streams, quantize=quantize)
     tokenizer = datasets.get(recipe.dataset).tokenizer
     if tokenizer:
         tokenizer().save(str(folder / "tokenizer.json"))

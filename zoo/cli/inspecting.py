@@ -89,13 +89,14 @@ class _Heard:
     """An executor that keeps what it was given first."""
 
     def __init__(self, executor: Any) -> None:
-        self.executor, self.inputs = executor, {}
+        self.executor = executor
+        self.inputs: dict[str, np.ndarray] = {}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.executor, name)
 
     def run(self, inputs: Any) -> Any:
-        self.inputs: dict[str, np.ndarray] = self.inputs or dict(inputs)
+        self.inputs = self.inputs or dict(inputs)
         return self.executor.run(inputs)
 
 
@@ -114,7 +115,7 @@ def _report(found: "Inspection", name: str, written: list[Path], as_json: bool) 
         print_json({**facts, "signals": [dict(zip(columns, row, strict=True)) for row in rows]})
         return
     steps = found.signals["hidden_state"].shape[1]
-    console.print(f"[bold]{name}[/]  {found.layer} ({found.cell}), {len(found.units)} units over {steps} steps")
+    console.print(f"{name}  {found.layer} ({found.cell}), {len(found.units)} units over {steps} steps", soft_wrap=True)
     print_table(columns, [tuple(map(_cell, row)) for row in rows], right=columns[1:])
     for path in written:
         console.print(f"wrote {path}", soft_wrap=True, markup=False)

@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +50,13 @@ class Splits:
 @dataclass(frozen=True)
 class Dataset:
     """A named set with fixed splits; `labels` name the classes of a classification task, in order; `tokenizer` made the
-    tokens of a text (a `tokenizers.Tokenizer`, learned from the training split alone)."""
+    tokens of a text (a `tokenizers.Tokenizer`, learned from the training split alone); `further` holds more test splits by name."""
 
     ref: DatasetRef
     labels: tuple[str, ...]
     load: Callable[[], Splits]
     tokenizer: Callable[[], Any] | None = None
+    further: Mapping[str, Callable[[], Split]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Keyword spotting at 16 kHz: yes, no, up and down among other words, noise and silence.
 
 Words: the clips of Speech Commands v0.02 (test archive, one second each, 226 speakers). Everything else is made of
-other audio. Unknown words: spoken digits (Free Spoken Digit Dataset), and words played backwards, cut or shuffled.
+other audio. Unknown words: spoken digits (Free Spoken Digit Dataset), and words played backwards, spliced or shuffled.
 Background: coloured noise, mains hum, and the quietest moments of the clips, repeated.
 Split by speaker, for the words by a hash of the speaker's id: nobody is heard in two parts, in any role.
 """
@@ -96,19 +96,15 @@ def sound(wave: np.ndarray, label: int) -> Sound:
 
 
 def spoilt(rng: np.random.Generator, word: Sound, other: Sound) -> Sound:
-    """No word any more: the first word backwards, its beginning alone, its pieces shuffled, or half of each."""
-    wave = word.wave[word.start : word.end]
-    kind, half = rng.integers(4), len(wave) // 2
-    if kind == 0:
-        wave = wave[::-1]
-    elif kind == 1:
-        wave = wave[: int(len(wave) * rng.uniform(0.3, 0.45))]
+    """No word any more: the word backwards, half of it and half of another one backwards, or its pieces shuffled, each
+    of them backwards. What is left of its beginning would be the word still: "up" is one without its end."""
+    wave, second = (item.wave[item.start : item.end][::-1] for item in (word, other))
+    kind = rng.integers(3)
+    if kind == 1:
+        wave = np.concatenate([wave[: len(wave) // 2], second[len(second) // 2 :]])
     elif kind == 2:
         pieces = np.array_split(wave, rng.integers(3, 6))
-        order = np.roll(rng.permutation(len(pieces) - 1), 1)
-        wave = np.concatenate([pieces[-1], *(pieces[place] for place in order)])
-    else:
-        wave = np.concatenate([other.wave[other.start : other.end][: -half or None][::-1], wave[:half]])
+        wave = np.concatenate([pieces[place] for place in rng.permutation(len(pieces))])
     return Sound(_faded(wave), 0, len(wave), UNKNOWN)
 
 

@@ -11,7 +11,6 @@ from functools import cache, partial
 import numpy as np
 
 from zoo.datasets.base import Dataset, RemoteFile, Split, Splits, download, mirrored
-from zoo.features import text as texts
 from zoo.features import vocabulary
 from zoo.spec import DatasetRef
 
@@ -62,9 +61,11 @@ def test_2017(source: str, target: str) -> Split:
 
 def _split(part: str, source: str, target: str) -> Split:
     read, written = _tokens(lines(part, source)), _tokens(lines(part, target))
-    end, start = tokenizer().token_to_id(vocabulary.END), tokenizer().token_to_id(vocabulary.START)
-    x = {"source": _padded([[*row, end] for row in read]), "target": _padded([[start, *row] for row in written])}
-    y = _padded([[*row, end] for row in written], padding=-1)
+    x = {
+        "source": _padded([[*row, vocabulary.END_TOKEN] for row in read]),
+        "target": _padded([[vocabulary.START_TOKEN, *row] for row in written]),
+    }
+    y = _padded([[*row, vocabulary.END_TOKEN] for row in written], padding=-1)
     return Split(x, y, texts=np.array(lines(part, target), object))
 
 
@@ -92,6 +93,7 @@ def _dataset(source: str, target: str) -> Dataset:
         (),
         partial(load, source, target),
         tokenizer,
+        {"test_2017": partial(test_2017, source, target)},
     )
 
 

@@ -18,9 +18,18 @@ from zoo.spec import DatasetRef
 LABELS = imdb.LABELS
 _ADDRESS = "https://raw.githubusercontent.com/clairett/pytorch-sentiment-classification/master/data/SST2"
 _SHA256 = {  # of the mirror's packed file, of the file itself
-    "train": ("6bd7ceeeb9eac01b55c854be40e71bdf4c54849638217b8b4fc2408bf17843af", "ec192f833a64da08f475488a77b0d0b47db47acd0f458bd18433fc793b569920"),
-    "dev": ("190402b0a0144b832cd9bd994dc693cff2f6aee24c22a5437938fc3564d51d33", "eddea6b39e601dd4e7a672b53cc40fdf6019fa80522f351206c24340ca5d9359"),
-    "test": ("e33b978bf9561af553946a8e7f30f945c46ca74a0c1e44c7b5a4cfc17ce22db3", "831169c7e2e429d6026e1bdbb542f33b636e3e596caad9602ebc953c205928b7"),
+    "train": (
+        "6bd7ceeeb9eac01b55c854be40e71bdf4c54849638217b8b4fc2408bf17843af",
+        "ec192f833a64da08f475488a77b0d0b47db47acd0f458bd18433fc793b569920",
+    ),
+    "dev": (
+        "190402b0a0144b832cd9bd994dc693cff2f6aee24c22a5437938fc3564d51d33",
+        "eddea6b39e601dd4e7a672b53cc40fdf6019fa80522f351206c24340ca5d9359",
+    ),
+    "test": (
+        "e33b978bf9561af553946a8e7f30f945c46ca74a0c1e44c7b5a4cfc17ce22db3",
+        "831169c7e2e429d6026e1bdbb542f33b636e3e596caad9602ebc953c205928b7",
+    ),
 }
 _PARTED = re.compile(r" (n't|'(?:s|re|ve|ll|d|m))\b")
 

@@ -5,13 +5,14 @@ blanks taken out; the probability of a string is the sum over its paths.
 Source: Graves, Fernández, Gomez, Schmidhuber 2006, ICML.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
 
 BLANK = 0
-NEGLIGIBLE = np.log(1e-6)  # of a frame, what is less probable is not followed
+NEGLIGIBLE = math.log(1e-6)  # of a frame, what is less probable is not followed
 
 
 def greedy(logits: np.ndarray) -> list[int]:
@@ -35,12 +36,12 @@ def prefix_beam(logits: np.ndarray, width: int = 8) -> list[tuple[list[int], flo
     >>> prefix_beam(np.log([[0.4, 0.6], [0.6, 0.4]]))[0][0]
     [1]
     """
-    beams: dict[tuple[int, ...], tuple[float, float]] = {(): (0.0, -np.inf)}
-    for frame in log_softmax(logits):
-        reached: dict[tuple[int, ...], list[float]] = defaultdict(lambda: [-np.inf, -np.inf])
+    beams: dict[tuple[int, ...], tuple[float, float]] = {(): (0.0, -math.inf)}
+    for frame in log_softmax(logits).tolist():
+        reached: dict[tuple[int, ...], list[float]] = defaultdict(lambda: [-math.inf, -math.inf])
         symbols = [symbol for symbol in range(1, len(frame)) if frame[symbol] > NEGLIGIBLE]
         for prefix, (blank, other) in beams.items():
-            both = np.logaddexp(blank, other)
+            both = _either(blank, other)
             _add(reached[prefix], 0, both + frame[BLANK])
             for symbol in symbols:
                 if prefix and symbol == prefix[-1]:
@@ -48,13 +49,19 @@ def prefix_beam(logits: np.ndarray, width: int = 8) -> list[tuple[list[int], flo
                     _add(reached[(*prefix, symbol)], 1, blank + frame[symbol])
                 else:
                     _add(reached[(*prefix, symbol)], 1, both + frame[symbol])
-        best = sorted(reached.items(), key=lambda item: -float(np.logaddexp(item[1][0], item[1][1])))[:width]
-        beams = {prefix: (ends[0], ends[1]) for prefix, ends in best if max(ends) > -np.inf}
-    return [(list(prefix), float(np.logaddexp(*ends))) for prefix, ends in beams.items()]
+        best = sorted(reached.items(), key=lambda item: -_either(*item[1]))[:width]
+        beams = {prefix: (ends[0], ends[1]) for prefix, ends in best if max(ends) > -math.inf}
+    return [(list(prefix), _either(*ends)) for prefix, ends in beams.items()]
 
 
 def _add(ends: list[float], place: int, value: float) -> None:
-    ends[place] = float(np.logaddexp(ends[place], value))
+    ends[place] = _either(ends[place], value)
+
+
+def _either(a: float, b: float) -> float:
+    """The logarithm of the sum of two probabilities given by theirs. For single numbers NumPy's is ten times slower."""
+    low, high = (a, b) if a < b else (b, a)
+    return high if low == -math.inf else high + math.log1p(math.exp(low - high))
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The tokens of a review: words in lower case, marks of a film ("7/10") and runs of punctuation whole, `<br />` a blank.
+"""The tokens of a review: words in lower case, marks of a film ("7/10") and runs of marks whole, `<br />` a blank.
 
 Every character that is not blank is in some token, so only blank text has none.
 """

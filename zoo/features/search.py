@@ -56,7 +56,8 @@ class _Search:
     def take(self, scores: np.ndarray, looks: np.ndarray | None, end: int) -> list[int]:
         """Goes a step on with scores [rows, V] of the next token; returns the row each beam that stays comes from."""
         totals = scores + np.array([item.log_probability for item in self.alive])[:, None]
-        kept, rows = [], []
+        kept: list[Hypothesis] = []
+        rows: list[int] = []
         for place in _largest(totals.ravel(), 2 * self.width):  # every row may end, so twice as many as may stay
             row, token = divmod(int(place), totals.shape[1])
             item = self.alive[row]
@@ -121,9 +122,10 @@ def _largest(values: np.ndarray, count: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How a token is drawn: `temperature` flattens (above 1) or sharpens the distribution; of the tokens the `top_k` most probable stay (0: all), and of those the fewest that have a share of `top_p`
-    together (Holtzman et al. 2020, arXiv:1904.09751).
+    """How a token is drawn: `temperature` flattens (above 1) or sharpens the distribution; of the tokens the `top_k` most
+    probable stay (0: all), and of those the fewest that have a share of `top_p` together.
 
+    Source of top_p: Holtzman et al. 2020, arXiv:1904.09751.
     Raises InvalidInput for a value out of range.
     """
 

@@ -13,7 +13,7 @@ from zoo.errors import InvalidInput, MissingDependency
 from zoo.features import search
 from zoo.features.search import Hypothesis, States
 from zoo.features.text import checked
-from zoo.features.vocabulary import END, START
+from zoo.features.vocabulary import END_TOKEN, START_TOKEN
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -42,7 +42,6 @@ def translations(
     encoder: Run, decoder: Run, tokenizer: "Tokenizer", source: np.ndarray, width: int = BEAM, rows: int = 64
 ) -> list[list[Hypothesis]]:
     """For each source [N, S], padded with 0, its translations, best first; `rows` sentences are searched at once."""
-    start, end = (tokenizer.token_to_id(token) for token in (START, END))
     order = np.argsort((source > 0).sum(1), kind="stable")
     found: dict[int, list[Hypothesis]] = {}
     for places in (order[at : at + rows] for at in range(0, len(order), rows)):
@@ -52,8 +51,8 @@ def translations(
         beams = search.beam(
             _step(decoder),
             states,
-            start=start,
-            end=end,
+            start=START_TOKEN,
+            end=END_TOKEN,
             width=width,
             longest=[int(2 * size + 10) for size in sizes],
             length_power=LENGTH_POWER,
@@ -76,8 +75,7 @@ def encode(tokenizer: "Tokenizer", sentences: Sequence[str]) -> np.ndarray:
 
     Raises InvalidInput for a sentence that is empty, too long or not Unicode.
     """
-    end = tokenizer.token_to_id(END)
-    rows = [[*item.ids, end] for item in tokenizer.encode_batch([checked(text) for text in sentences])]
+    rows = [[*item.ids, END_TOKEN] for item in tokenizer.encode_batch([checked(text) for text in sentences])]
     for text, row in zip(sentences, rows, strict=True):
         if len(row) == 1:
             raise InvalidInput(f"The sentence {text!r} is empty: give at least one word.")
@@ -87,8 +85,8 @@ def encode(tokenizer: "Tokenizer", sentences: Sequence[str]) -> np.ndarray:
                 "Translate it sentence by sentence."
             )
     padded = np.zeros((len(rows), max(map(len, rows))), "int32")
-    for row, tokens in zip(padded, rows, strict=True):
-        row[: len(tokens)] = tokens
+    for index, row in enumerate(rows):
+        padded[index, : len(row)] = row
     return padded
 
 

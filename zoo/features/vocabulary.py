@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 START, END = "[BOS]", "[EOS]"
+UNKNOWN_TOKEN, START_TOKEN, END_TOKEN = 1, 2, 3
 
 
 def characters(text: str) -> "Tokenizer":
@@ -47,7 +48,7 @@ def words(lines: Iterable[str]) -> "Tokenizer":
 
 def byte_pairs(texts: Iterable[str], size: int) -> "Tokenizer":
     """`size` subwords learned by byte-pair encoding; a blank is a part of the word that follows, so that decoding gives
-    the text back. Tokens 2 and 3 begin and end a sentence.
+    the text back. `START_TOKEN` and `END_TOKEN` begin and end a sentence.
 
     Source: Sennrich, Haddow & Birch 2016, arXiv:1508.07909.
 

@@ -1,7 +1,7 @@
 """Words and their characters, the same in training and in serving: a splitter for raw English text, and codes.
 
 The splitter follows the English Web Treebank (Universal Dependencies): punctuation and hyphens stand alone, clitics
-(n't, 's, 're, 've, 'll, 'd, 'm) are words, numbers, addresses, abbreviations, emoticons and runs of one mark stay whole.
+(n't, 's, 're, 've, 'll, 'd, 'm) are words; numbers, addresses, abbreviations, emoticons and runs of a mark stay whole.
 """
 
 import re
@@ -86,9 +86,7 @@ def of_words(vocabulary: Sequence[str]) -> "Tokenizer":
 
     numbered = {word: index for index, word in enumerate((PAD, UNKNOWN, *vocabulary))}
     tokenizer = Tokenizer(models.WordLevel(numbered, unk_token=UNKNOWN))
-    tokenizer.normalizer = normalizers.Sequence(
-        [normalizers.Lowercase(), normalizers.Replace(Regex("[0-9]"), "0")]
-    )
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Lowercase(), normalizers.Replace(Regex("[0-9]"), "0")])
     return tokenizer
 
 

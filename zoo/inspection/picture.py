@@ -40,7 +40,9 @@ def draw(found: "Inspection", path: Path, axis: Axis) -> Path:
     columns = [found.signals, found.backward] if found.backward else [found.signals]
     rows = 1 + len(found.signals)
     figure = Figure(figsize=(9.5 if len(columns) == 1 else 14, 1.4 + 1.3 * rows), layout="constrained")
-    grid = figure.subplots(rows, len(columns), sharex=True, squeeze=False, height_ratios=[1.4] + [1] * (rows - 1))
+    grid = figure.subplots(
+        rows, len(columns), sharex=True, squeeze=False, height_ratios=[0.8 if axis.words else 1.4] + [1] * (rows - 1)
+    )
     for column, signals in enumerate(columns):
         _column(grid[:, column], found, signals, axis)
     figure.suptitle(_title(found), fontsize=12)
@@ -97,6 +99,7 @@ def _input(panel: Any, x: np.ndarray, end: float, axis: Axis) -> None:
     panel.set_ylabel("input", rotation=0, ha="right", va="center")
     if axis.words is not None:
         panel.set_yticks([])
+        panel.spines[:].set_visible(False)
         for step, word in enumerate(axis.words):
             panel.text(step + 0.5, 0.06, word, rotation=90, ha="center", va="bottom", fontsize=9)
         return

@@ -1,6 +1,7 @@
 """`Checkpointed`: a recurrent layer that keeps few of its activations and computes the others twice."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -85,7 +86,7 @@ class Checkpointed(keras.layers.Layer):
     def _width(self) -> int:
         return self.layer.compute_output_shape((1, 1, 1))[0][-1]
 
-    def one_segment(self, x: Any, mask: Any, carried: list[Any]) -> list[Any]:
+    def one_segment(self, x: Any, mask: Any, carried: Sequence[Any]) -> list[Any]:
         """[outputs of the segment, last output, states…] from [last output before it, states…].
 
         A step masked at the start of a segment repeats the output before it, which the layer alone does not know.
@@ -132,9 +133,10 @@ def _run(wrapper: Checkpointed, x: Any, mask: Any, carried: list[Any], segment: 
         from zoo.layers.segments import run
 
         return run(wrapper.one_segment, wrapper.layer.weights, x, mask, carried, segment)
-    again = keras.remat(lambda x, mask, *carried: tuple(wrapper.one_segment(x, mask, list(carried))))
     parts = []
     for start in range(0, x.shape[1], segment):
-        part, *carried = again(x[:, start : start + segment], mask[:, start : start + segment], *carried)
+        piece = slice(start, start + segment)
+        again = keras.remat(lambda x, *carried, valid=mask[:, piece]: tuple(wrapper.one_segment(x, valid, carried)))
+        part, *carried = again(x[:, piece], *carried)
         parts.append(part)
     return [ops.concatenate(parts, axis=1), *carried]

@@ -18,7 +18,8 @@ class WeightDrop(keras.layers.Wrapper):
     layer:   any recurrent layer, `Bidirectional` (put the wrapper around it, not inside), or a stack of them.
     rate:    share of the weights that are 0 in a batch; the others are scaled by 1 / (1 - rate).
     Shapes, masks and states are those of the layer; outside training the wrapper does nothing.
-    Raises:  InvalidInput if the rate is outside [0, 1), or, when built, if nothing inside has a `recurrent_kernel`.
+    Raises:  InvalidInput if the rate is outside [0, 1), inside `Bidirectional`, or, when built, if nothing in it has a
+             `recurrent_kernel`.
     Source:  Merity, Keskar & Socher 2017, arXiv:1708.02182, section 2.
 
     >>> import numpy as np
@@ -29,6 +30,10 @@ class WeightDrop(keras.layers.Wrapper):
 
     def __init__(self, layer: Any, rate: float = 0.5, *, seed: int | None = None, **kwargs: Any) -> None:
         check_rate("rate", rate)
+        if "go_backwards" in kwargs:  # by which `Bidirectional` makes its second side
+            raise InvalidInput(
+                "WeightDrop cannot stand inside Bidirectional: put it around, as WeightDrop(Bidirectional(layer))."
+            )
         super().__init__(layer, **kwargs)
         self.rate, self.seed = rate, seed
         self.seed_generator = keras.random.SeedGenerator(seed)

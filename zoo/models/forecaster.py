@@ -61,8 +61,9 @@ class Places(keras.layers.Layer):
 
     def build(self, input_shape: Any) -> None:
         columns, positions, half = self.grid
-        self.position = self.add_weight(name="position", shape=(1, positions, half), initializer="random_normal")
-        self.column = self.add_weight(name="column", shape=(columns, 1, half), initializer="random_normal")
+        start = keras.initializers.RandomNormal(stddev=1.0)  # as far apart as segments are, or they are told apart late
+        self.position = self.add_weight(name="position", shape=(1, positions, half), initializer=start)
+        self.column = self.add_weight(name="column", shape=(columns, 1, half), initializer=start.clone())
 
     def call(self, inputs: Any) -> Any:
         both = [ops.broadcast_to(weight, self.grid) for weight in (self.position, self.column)]

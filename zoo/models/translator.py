@@ -26,7 +26,7 @@ Named = Callable[[str], Any]  # the layer of that name
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """`vocabulary` counts the padding 0; the two directions of the encoder have `units` each, as the decoder's layers."""
+    """`vocabulary` counts the padding 0; each direction of the encoder and each decoder layer has `units`."""
 
     vocabulary: int
     embedding: int

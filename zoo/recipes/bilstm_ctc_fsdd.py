@@ -1,4 +1,13 @@
-"""bilstm_ctc.fsdd: two bidirectional LSTM layers transcribe strings of three to seven spoken digits."""
+"""bilstm_ctc.fsdd: one bidirectional LSTM layer transcribes strings of three to seven spoken digits.
+
+Run:      zoo train bilstm_ctc.fsdd --seed 0
+Cost:     about 6 minutes on 2 shared CPU cores.
+Data:     strings of the takes of the Free Spoken Digit Dataset, see zoo/datasets/fsdd_strings.py; test strings are
+          made of test takes alone.
+Expect:   validation word error rate 2.2 % with seed 0, 2.0 % by prefix beam search; seeds 1 and 2
+          and test not measured yet.
+Departs:  no published recurrent result to depart from.
+"""
 
 from functools import partial
 
@@ -55,5 +64,9 @@ RECIPE = Recipe(
         input_unit=UNIT,
         published=(),
         sample_rate=8000.0,
+        tried=(
+            "16 epochs of 96 units: 2.2 % on validation, 2.0 % by prefix beam search; most errors are a 6 heard twice, or "
+            "another digit for 6 or 8 over loud white noise.",
+        ),
     ),
 )

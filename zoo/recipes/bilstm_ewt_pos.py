@@ -26,7 +26,7 @@ _VECTORS = 40
 
 
 def start(model: "keras.Model") -> None:
-    """Gives the model word vectors of unlabelled text: the treebank's training part and the training reviews of IMDb."""
+    """Gives the model word vectors from unlabelled text: the training part and the training reviews of IMDb."""
     tokenizer = ewt.tokenizer()
     raw = words.raw(tokenizer)
     sentences = [list(sentence) for _, sentence, _ in ewt.read("train")]
@@ -84,11 +84,11 @@ RECIPE = Recipe(
         intended_use="Tag the words of English sentences with their universal part of speech.",
         limits=(
             "Trained on English of the web from 2000 to 2012: mails, weblogs, newsgroups, reviews, answers.",
-            "Scores are those of the treebank's own words. Raw text goes through a splitter that finds 98 to 99 % of "
+            "Scores are those of the treebank's own words. Raw text goes through a splitter that finds 99 of 100 of "
             "them; a word it misses is tagged wrong too.",
             "Sentences should come one at a time: there is no splitter into sentences.",
         ),
-        preprocessing="Words in lower case with digits as 0 (tokenizer.json), and the first and last characters of each "
+        preprocessing="Words in lower case, digits as 0 (tokenizer.json), and the first and last characters of each "
         "word as codes; raw text is split as the treebank splits it.",
         input_unit="token ids",
         published=(

@@ -1,9 +1,10 @@
 """gru_quantile.pm25: P10, P50 and P90 of Beijing's fine dust for each of the next 24 hours.
 
 Run:      zoo train gru_quantile.pm25 --seed 0
-Cost:     TODO
+Cost:     about 5 minutes on 2 busy CPU cores (45 s of CPU time), under 2 GiB.
 Data:     Beijing PM2.5; 2010 to 2012 train, 2013 validates, 2014 tests; every window of the part, missing hours marked.
-Expect:   TODO
+Expect:   test pinball loss 13.4 µg/m³ (seed 0), 79.6 % of the measured hours inside P10 to P90. Persistence loses 25.0,
+          24 hours ago 33.9; persistence with the quantiles of its own errors 18.9 (zoo/benchmarks/naive.py).
 Departs:  no published benchmark to depart from.
 """
 
@@ -12,6 +13,8 @@ from zoo.features import air
 from zoo.recipes.calibration import set_interval
 from zoo.recipes.recipe import CardText, Recipe
 from zoo.spec import Published
+
+_NAIVE = "zoo/benchmarks/results/naive_pm25.csv, the same test windows"
 
 RECIPE = Recipe(
     name="gru_quantile.pm25",
@@ -53,7 +56,12 @@ RECIPE = Recipe(
         "which the model reads as not measured. Logarithm and standardisation are in the model.",
         input_unit="PM2.5 in µg/m³ (-1: not measured), dew point and temperature in °C, pressure in hPa, accumulated "
         "wind speed in m/s, hours of snow and rain, wind direction, hour and day as points on a circle",
-        published=(Published(0.0, "TODO", "TODO"),),
+        published=(
+            Published(24.99, "persistence: the last measured value for every hour and quantile", _NAIVE),
+            Published(18.94, "persistence moved by the quantiles of its errors in the training years", _NAIVE),
+            Published(33.89, "seasonal naive: the value 24 hours before", _NAIVE),
+        ),
+        tried=("Ten epochs in place of four: the validation loss is lowest after the third (14.5) and rises to 16.1.",),
         window=pm25.LOOK_BACK,
     ),
 )

@@ -1,7 +1,7 @@
 """gru.smnist: one GRU layer reads a handwritten digit in 784 steps of one pixel.
 
 Run:      zoo train gru.smnist --seed 0
-Cost:     TODO
+Cost:     not measured on an idle machine yet; 2.5 s for a step of 128 images on 2 busy CPU cores.
 Data:     MNIST, row after row; the last 5,000 training images validate.
 Expect:   not trained to the end yet; goal 98.9 %, the LSTM of Cooijmans et al. 2017.
 Departs:  from Cooijmans' LSTM: a GRU of 128 units with chrono initialisation, images shifted by up to one pixel,

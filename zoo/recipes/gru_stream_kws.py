@@ -1,4 +1,12 @@
-"""gru_stream.kws: one GRU layer spots yes, no, up and down in a stream of packets of 20 ms."""
+"""gru_stream.kws: one GRU layer spots yes, no, up and down in a stream of packets of 20 ms.
+
+Run:      zoo train gru_stream.kws --seed 0
+Cost:     about 6 minutes on 2 shared CPU cores.
+Data:     Speech Commands v0.02, four words, split by a hash of the speaker, among digits, spoilt words and noise; see
+          zoo/datasets/kws.py.
+Expect:   validation accuracy 91.2 % after 21 of 36 epochs of seed 0; the rest and test not measured yet.
+Departs:  from the streaming models of Rybakov et al. 2020 in size and in data (an eightieth of theirs, other labels).
+"""
 
 from zoo.recipes import kws
 

@@ -14,12 +14,14 @@ from zoo.spec import Published
 
 SECONDS = 2.4
 STRETCH, TILT = 0.2, 0.4
+SILENT = 0.1  # the share of streams that are background alone
 
 
 def streams(rng: np.random.Generator, split: Split) -> Split:
     """A stream for every word of the split: x float32 [N, 2.4 s, 1]; y int32 [N, packets], the answer to each packet.
 
-    After the word, in seven of ten streams, comes another: any of the split, or one that is spoilt.
+    With the word, in seven of ten streams, comes another: any of the split, or one that is spoilt. One stream in ten
+    is background alone.
     """
     words = [row[:count, 0] for row, count in zip(split.x, lengths(split.x), strict=True)]
     keywords = np.flatnonzero(split.y != kws.UNKNOWN)
@@ -27,12 +29,13 @@ def streams(rng: np.random.Generator, split: Split) -> Split:
     samples = int(SECONDS * kws.RATE)
     waves, targets = [], []
     for row, word in enumerate(words):
-        sounds = [_another(rng, word, int(split.y[row]))]
-        if rng.random() < 0.7:
+        sounds = [] if rng.random() < SILENT else [_another(rng, word, int(split.y[row]))]
+        if sounds and rng.random() < 0.7:
             sounds.append(_second(rng, words, split.y, keywords))
         rng.shuffle(sounds)
         wave, found = kws.place(rng, _laid_out(rng, sounds, samples), kws.background(rng, samples, spoken))
-        waves.append(wave * np.float32(FAINTEST ** rng.random() / np.abs(wave).max()))
+        peak = np.abs(wave).max() or 1  # the background of a stream without a word may be digital silence
+        waves.append(wave * np.float32(FAINTEST ** rng.random() / peak))
         targets.append(kws.targets(found, samples))
     return Split(padded(waves), np.stack(targets))
 
@@ -83,7 +86,7 @@ def recipe(name: str, summary: str, config: dict[str, Any]) -> Recipe:
         dataset="kws",
         loss="frame_cross_entropy",
         metric="keyword_accuracy",
-        epochs=30,
+        epochs=36,
         batch_size=32,
         learning_rate=6e-3,
         weight_decay=1e-2,
@@ -111,5 +114,12 @@ def recipe(name: str, summary: str, config: dict[str, Any]) -> Recipe:
             ),
             sample_rate=float(kws.RATE),
             streaming=True,
+            tried=(
+                "On validation, gru_stream.kws: every frame with the same weight, unknown words among them cut short, 64 "
+                "units, 16 epochs: 61 %, most keywords taken for other words; the label of a clip read as it is reported "
+                "now: 85 %. Every class with the same weight, 80 units, 30 epochs: 89 %, most errors words cut short "
+                "that are the word still. Such words left out, one stream in ten of background alone: 91 % after 21 of "
+                "36 epochs.",
+            ),
         ),
     )

@@ -1,4 +1,4 @@
-"""Word vectors from unlabelled text: which words stand beside a word, in few dimensions. NumPy only, seconds to minutes.
+"""Word vectors from unlabelled text: which words stand beside a word, in few dimensions. NumPy only, about a minute.
 
 The counts of the neighbours at each distance become positive pointwise mutual information, its leading singular
 vectors the words' vectors. Source: Levy, Goldberg, Dagan 2015, TACL 3 (context distribution smoothing 0.75, square root

@@ -65,7 +65,7 @@ class AnomalyDetection(Pipeline):
             panel.plot(samples, again, color=color, label="reconstruction")
             panel.fill_between(samples, values, again, color=color, alpha=0.25, linewidth=0)
             panel.set_title(f"series {answer.series}: {answer.verdict}, score {answer.score:.2f}", fontsize=10)
-        panels[0].legend(loc="upper right", ncols=2, frameon=False)
+        panels[0].legend(loc="lower center", ncols=2, frameon=False)
         panels[-1].set_xlabel("sample")
         picture.save(figure, path)
 

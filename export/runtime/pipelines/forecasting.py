@@ -80,12 +80,12 @@ class Forecasting(Pipeline):
         for index, (name, panel) in enumerate(zip(self.names, panels, strict=True)):
             panel.plot(past, values[past[0] - 1 : start, index], color="0.35", label="history")
             known = [answer.truth[name] for answer in answers if answer.truth]
-            panel.plot(ahead[: len(known)], known, color="0.7", label="truth" if known else None)
+            panel.plot(ahead[: len(known)], known, color="0.35", linestyle=":", label="truth" if known else None)
             panel.plot(ahead, [answer.values[name] for answer in answers], color="tab:blue", label="forecast")
             panel.axvline(start + 0.5, color="0.8", linewidth=0.8)
             panel.set_ylabel(name)
-        panels[0].legend(loc="upper left", ncols=3, frameon=False)
-        panels[0].set_title(f"{self.spec.name}: {source}, {_title(answers)}", fontsize=10)
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower right", ncols=3, frameon=False)
+        panels[0].set_title(f"{self.spec.name}: {Path(source).name}, {_title(answers)}", fontsize=10)
         panels[-1].set_xlabel("row of the table")
         picture.save(figure, path)
 

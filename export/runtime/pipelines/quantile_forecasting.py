@@ -80,15 +80,17 @@ class QuantileForecasting(Pipeline):
         panel.plot(past, _gaps(features[past[0] - 1 : last, 0]), color="0.35", label="history")
         if any(answer.truth is not None for answer in answers):
             truth = [np.nan if answer.truth is None else answer.truth for answer in answers]
-            panel.plot(ahead, truth, color="black", linestyle="--", label="truth")
+            panel.plot(ahead, truth, color="black", linestyle=":", label="truth")
         panel.fill_between(
             ahead, [a.p10 for a in answers], [a.p90 for a in answers], alpha=0.3, label="P10 to P90", linewidth=0
         )
         panel.plot(ahead, [answer.p50 for answer in answers], color="tab:blue", label="P50")
         panel.axvline(last + 0.5, color="0.8", linewidth=0.8)
-        panel.legend(loc="upper left", ncols=4, frameon=False)
+        figure.legend(*panel.get_legend_handles_labels(), loc="outside lower right", ncols=4, frameon=False)
         panel.set(xlabel="row of the table", ylabel="PM2.5, µg/m³", ylim=(0, None))
-        panel.set_title(f"{self.spec.name}: {source}, from {answers[0].when or f'row {answers[0].row}'}", fontsize=10)
+        panel.set_title(
+            f"{self.spec.name}: {Path(source).name}, from {answers[0].when or f'row {answers[0].row}'}", fontsize=10
+        )
         picture.save(figure, path)
 
     def _read(self, raw: Any) -> tuple[str, np.ndarray, list[datetime] | None]:

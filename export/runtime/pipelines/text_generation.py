@@ -11,6 +11,7 @@ from zoo import registry
 from zoo.errors import InvalidInput
 from zoo.features import search, text
 from zoo.features.search import Sampling, States
+from zoo.features.vocabulary import UNKNOWN_TOKEN
 from zoo.spec import ModelSpec
 
 LENGTH, LONGEST = 300, 1_000_000
@@ -72,9 +73,10 @@ class TextGeneration(Pipeline):
         if not isinstance(prompt, str) or not prompt:
             raise InvalidInput(f"The prompt is {prompt!r}: give the text to go on from, at least one character.")
         encoded = self.tokenizer.encode(text.unicode(prompt))
-        unknown = self.tokenizer.token_to_id(text.UNKNOWN)
+        if not encoded.ids:
+            raise InvalidInput(f"The prompt is {prompt!r}: give the text to go on from, at least one word.")
         for token, (start, stop) in zip(encoded.ids, encoded.offsets, strict=True):
-            if token == unknown:
+            if token == UNKNOWN_TOKEN and prompt[start:stop] != self.tokenizer.id_to_token(token):
                 raise InvalidInput(
                     f"{self.spec.name} does not know {prompt[start:stop]!r} (at {start} of the prompt): "
                     "it was trained on text without it."
@@ -98,7 +100,7 @@ class TextGeneration(Pipeline):
         rng = np.random.default_rng(seed)
         drawn = search.sample(step, {}, first=tokens[-1], sampling=sampling, rng=rng)
         for token, _ in zip(drawn, range(length), strict=False):
-            yield blank + self.tokenizer.id_to_token(token)
+            yield f"{blank}{self.tokenizer.id_to_token(token)}"
 
 
 def _until(stop: str | None, pieces: Iterator[str]) -> Iterator[str]:

@@ -15,6 +15,7 @@ from zoo.errors import InvalidInput
 from zoo.features import text
 from zoo.features.search import Hypothesis
 from zoo.features.translation import BEAM, LENGTH_POWER, Translator, encode, translations
+from zoo.features.vocabulary import END_TOKEN
 from zoo.spec import ModelSpec
 
 
@@ -78,13 +79,16 @@ class Translation(Pipeline):
         picture.save(figure, path)
 
     def _translated(self, sentence: str, source: np.ndarray, best: Hypothesis) -> Translated:
-        read = [self.tokenizer.id_to_token(int(token)) for token in source[source > 0]]
-        written = [self.tokenizer.id_to_token(token) for token in best.tokens] + ["[EOS]"] * best.ended
+        read = self._spelt(source[source > 0].tolist())
+        written = self._spelt([*best.tokens, *[END_TOKEN] * best.ended])
         return Translated(
             sentence,
             self.tokenizer.decode(list(best.tokens)),
             best.score(LENGTH_POWER),
-            tuple(read),
-            tuple(written),
+            read,
+            written,
             tuple(tuple(look[: len(read)].tolist()) for look in best.looks),
         )
+
+    def _spelt(self, tokens: Sequence[int]) -> tuple[str, ...]:
+        return tuple(str(self.tokenizer.id_to_token(token)) for token in tokens)

@@ -1,0 +1,39 @@
+"""lstm.ptb: two LSTM layers predict the next word of newspaper text, in 6 M parameters.
+
+Run:      zoo train lstm.ptb --seed 0 --resume
+Cost:     not measured: the run has not been made yet.
+Data:     Penn Treebank as Mikolov prepared it, official split.
+Expect:   not measured. The goal is a test perplexity of 82 or less (Zaremba's medium model: 82.7 with 20 M parameters).
+Departs:  from AWD-LSTM (Merity et al. 2017): two layers in place of three, AdamW with a cosine and a moving average of
+          the weights in place of averaged SGD, chunks of one length, no activation regularisation.
+"""
+
+from zoo.recipes.recipe import Recipe
+
+RECIPE = Recipe(
+    name="lstm.ptb",
+    task="text generation",
+    family="language_model",
+    config={
+        "recurrence": "lstm",
+        "units": [480, 320],
+        "vocabulary": 10001,
+        "embedding": 320,
+        "tied": True,
+        "embedding_dropout": 0.3,
+        "dropout": 0.3,
+        "output_dropout": 0.4,
+        "weight_drop": 0.4,
+    },
+    dataset="ptb",
+    loss="token_cross_entropy",
+    metric="perplexity",
+    also=("nats_per_token",),
+    epochs=30,
+    batch_size=40,
+    carry=50,
+    learning_rate=3e-3,
+    weight_decay=1e-2,
+    warmup=0.05,
+    average=0.998,
+)
