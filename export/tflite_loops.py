@@ -7,7 +7,7 @@ of one input and one output, the marker (`export.lowering.tflite`), which it lea
     step    p = x[t] W + b;  q = h U;  gates in Q3.12, as in LiteRT's own integer LSTM;  h' to row t of the outputs
 
 h is within ±1 and has 16 bits, so that the slow parts of a state move at all: in 8 bits a step below 1/256 is lost.
-The fused LSTM is no way to 16 bits: LiteRT (2.3) takes one whose input is int16 for a float one, and refuses its biases.
+The fused LSTM has no 16 bits: LiteRT (2.3) takes one whose input is int16 for a float one, and refuses its biases.
 """
 
 from collections.abc import Callable, Mapping, Sequence

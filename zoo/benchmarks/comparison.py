@@ -74,6 +74,7 @@ def plot(rows: Sequence[Mapping[str, Any]], path: Path) -> Path:
 
 
 if __name__ == "__main__":
-    found = [row for tag in TAGS for row in measure(tag)]
+    complete = [tag for tag in TAGS if {f"{name}.{tag}" for name in ARCHITECTURES} <= set(registry.all_names())]
+    found = [row for tag in complete for row in measure(tag)]
     print(results.write("comparison", found))
     print(plot(found, results.FOLDER / "comparison.png"))

@@ -1,7 +1,7 @@
 """Long dependencies: the adding problem over 600 and 2,000 steps, copy memory over 500, for each cell.
 
 Every cell gets the same number of updates on fresh examples, the same optimizer and schedule. Run
-`python -m zoo.benchmarks.long_sequences` (about 15 minutes on two cores) to write `results/long_sequences.csv`.
+`python -m zoo.benchmarks.long_sequences` (about half an hour on two cores) to write `results/long_sequences.csv`.
 """
 
 import sys
@@ -44,9 +44,9 @@ class Task:
 
 
 TASKS = (
-    Task("adding", 600, 1200, 32, 5e-3, adding.generate),
-    Task("copy", 500, 1000, 32, 5e-3, copying.generate, copying.CLASSES),
-    Task("adding", 2000, 400, 32, 5e-3, adding.generate),
+    Task("adding", 600, 2500, 32, 5e-3, adding.generate),
+    Task("copy", 500, 2000, 32, 5e-3, copying.generate, copying.CLASSES),
+    Task("adding", 2000, 800, 32, 5e-3, adding.generate),
 )
 MEASURES = {"adding": "mean squared error, 0.167 by chance", "copy": "wrong symbols, 0.875 by chance"}
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from zoo import registry
 from zoo.benchmarks import exports, results, troubles
 from zoo.errors import InvalidInput
@@ -104,6 +106,25 @@ def quantized() -> str:
     return f"{_table(('layer', 'file', 'size', 'smaller', 'faster'), body)}\n\n{facts}\n\n{losses}"
 
 
+def layers() -> str:
+    """A training step of our layers against Keras' and PyTorch's own, and the geometric mean."""
+    rows = {(row["cell"], _point(row), row["library"]): row for row in results.read("layers")}
+    points = list(dict.fromkeys(point for _, point, _ in rows))
+    ratios = {key: float(row["times_zoo"]) for key, row in rows.items()}
+    columns = [(cell, peer) for cell in ("lstm", "gru") for peer in ("keras", "torch")]
+    body = [(point, *(f"{ratios[cell, point, peer]:.2f}×" for cell, peer in columns)) for point in points]
+    means = [np.exp(np.mean([np.log(ratios[cell, point, peer]) for point in points])) for cell, peer in columns]
+    body.append(("geometric mean", *(f"{mean:.2f}×" for mean in means)))
+    first = next(iter(rows.values()))
+    facts = f"Medians of {first['rounds']} interleaved rounds, 2 threads; {first['device']}; {first['versions']}."
+    heads = ("batch, time, features, units", "LSTM, Keras", "LSTM, PyTorch", "GRU, Keras", "GRU, PyTorch")
+    return f"{_table(heads, body)}\n\n{facts}"
+
+
+def _point(row: dict[str, str]) -> str:
+    return ", ".join(row[name] for name in ("batch", "steps", "features", "units"))
+
+
 def demo() -> str:
     """What `make demo` printed when `make bench` last ran."""
     return f"```text\n{(results.FOLDER / 'demo.txt').read_text('utf-8').strip()}\n```"
@@ -117,6 +138,7 @@ TABLES = {
     "models": models,
     "comparison": comparison,
     "adding": adding,
+    "layers": layers,
     "cost": troubles.cost,
     "troubles": troubles.all_troubles,
 }

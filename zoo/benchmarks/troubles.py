@@ -131,7 +131,8 @@ def _tuned() -> str:
         scores = [_range([float(row[part]) for row in chosen]) for part in ("validation", "test")]
         body.append((settings, *scores))
     title = (
-        f"**Hyperparameters.** `zoo tune {rows[0]['recipe']}`, trials of {rows[0]['epochs']} epochs, then both again:"
+        f"**Hyperparameters.** `{rows[0]['recipe']}` on four people: the recipe against the best of 20 trials, all of "
+        f"{rows[0]['epochs']} epochs; both trained again, three seeds:"
     )
     return f"{title}\n\n{_table(('settings', 'validation', 'test'), body)}"
 

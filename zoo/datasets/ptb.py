@@ -1,7 +1,7 @@
 """Penn Treebank, words: 929,589 words of newspaper text train, 73,760 validation, 82,430 test, ends of lines counted.
 
-Mikolov's preparation: lower case, numbers as N, 10,000 words, all others `<unk>`. Research only: the Treebank belongs to
-the LDC and this text carries no open licence.
+Mikolov's preparation: lower case, numbers as N, 10,000 words, all others `<unk>`. Research only: the Treebank belongs
+to the LDC and this text carries no open licence.
 """
 
 import gzip

@@ -122,8 +122,8 @@ def _largest(values: np.ndarray, count: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How a token is drawn: `temperature` flattens (above 1) or sharpens the distribution; of the tokens the `top_k` most
-    probable stay (0: all), and of those the fewest that have a share of `top_p` together.
+    """How a token is drawn: `temperature` flattens (above 1) or sharpens the distribution; of the tokens the `top_k`
+    most probable stay (0: all), and of those the fewest that have a share of `top_p` together.
 
     Source of top_p: Holtzman et al. 2020, arXiv:1904.09751.
     Raises InvalidInput for a value out of range.

@@ -65,8 +65,8 @@ RECIPE = Recipe(
         published=(),
         sample_rate=8000.0,
         tried=(
-            "16 epochs of 96 units: 2.2 % on validation, 2.0 % by prefix beam search; most errors are a 6 heard twice, or "
-            "another digit for 6 or 8 over loud white noise.",
+            "16 epochs of 96 units: 2.2 % on validation, 2.0 % by prefix beam search; most errors are a 6 heard twice, "
+            "or another digit for 6 or 8 over loud white noise.",
         ),
     ),
 )

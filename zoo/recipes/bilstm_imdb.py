@@ -1,7 +1,7 @@
 """bilstm.imdb: one bidirectional LSTM layer over the words of a film review.
 
 Run:      zoo train bilstm.imdb --seed 0
-Cost:     not measured yet.
+Cost:     not measured yet: not one whole training has run.
 Data:     Large Movie Review Dataset, official split; every tenth training review held out for validation; the words of
           the training reviews alone.
 Expect:   not measured yet; published: 86.5 % (LSTM from random start), 92.8 % (SA-LSTM, pretrained on more reviews).
