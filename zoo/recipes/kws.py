@@ -117,9 +117,9 @@ def recipe(name: str, summary: str, config: dict[str, Any]) -> Recipe:
             tried=(
                 "On validation, gru_stream.kws: every frame with the same weight, unknown words among them cut short, "
                 "64 units, 16 epochs: 61 %, most keywords taken for other words; the label of a clip read as it is "
-                "reported now: 85 %. Every class with the same weight, 80 units, 30 epochs: 89 %, most errors words cut short "
-                "that are the word still. Such words left out, one stream in ten of background alone: 91 % after 21 of "
-                "36 epochs.",
+                "reported now: 85 %. Every class with the same weight, 80 units, 30 epochs: 89 %, most errors words "
+                "cut short that are the word still. Such words left out, one stream in ten of background alone: 91 % "
+                "after 21 of 36 epochs.",
             ),
         ),
     )
