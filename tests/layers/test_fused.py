@@ -168,7 +168,8 @@ def test_a_size_known_beforehand_is_taken_as_it_is():
 
 
 def test_dropout_drops_the_same_inputs_at_every_step():
-    layer = built("lstm", return_sequences=True, dropout=0.5, seed=3)
+    keras.utils.set_random_seed(3)  # with which some rows lose their input and some do not
+    layer = built("lstm", return_sequences=True, dropout=0.5)
     layer.cell.kernel.assign(np.ones((D, 4 * H)))
     x = np.zeros((B, T, D), "float32")
     x[..., 0] = 1  # of each row one input is left, which is dropped in the whole row or in none of it

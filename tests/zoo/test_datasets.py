@@ -44,7 +44,8 @@ def test_the_adding_problem_is_the_same_every_time():
 def test_an_unknown_data_set_is_refused():
     with pytest.raises(UnknownName) as error:
         datasets.get("hat")
-    assert str(error.value) == "Unknown data set 'hat'. Did you mean 'har'? The data sets are adding, har."
+    names = ", ".join(datasets.names())
+    assert str(error.value) == f"Unknown data set 'hat'. Did you mean 'har'? The data sets are {names}."
 
 
 def test_an_incomplete_mirror_is_named(tmp_path, monkeypatch):

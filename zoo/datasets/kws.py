@@ -49,7 +49,7 @@ class Sound:
 def part(speaker: str) -> str:
     """
     >>> part("022cd682"), part("0cb74144")
-    ('train', 'train')
+    ('test', 'train')
     """
     place = int(hashlib.sha1(speaker.encode()).hexdigest(), 16) % 100
     return "test" if place < 20 else "validation" if place < 35 else "train"

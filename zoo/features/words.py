@@ -65,8 +65,8 @@ class Word:
 def split(text: str) -> list[Word]:
     """The words of `text`, punctuation among them, in order; blanks and control characters part words.
 
-    >>> [word.text for word in split("I can't re-open U.S. files, sorry... :)")]
-    ['I', 'ca', "n't", 're', '-', 'open', 'U.S.', 'files', ',', 'sorry', '...', ':)']
+    >>> [word.text for word in split("I can't work part-time on U.S. files... :)")]
+    ['I', 'ca', "n't", 'work', 'part', '-', 'time', 'on', 'U.S.', 'files', '...', ':)']
     """
     return [Word(found.group(), found.start(), found.end()) for found in _TOKEN.finditer(text)]
 

@@ -1,16 +1,20 @@
 """What is measured on the validation split once training is over, and kept in the model's weights."""
 
-import keras
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from zoo.datasets import Split
 
+if TYPE_CHECKING:
+    import keras
 
-def set_threshold(model: keras.Model, validation: Split) -> None:
+
+def set_threshold(model: "keras.Model", validation: Split) -> None:
     """The score that separates normal from anomalous examples with the fewest errors becomes 1."""
     scores = model.predict(validation.x, batch_size=256, verbose=0)[0][:, 0]
     layer = model.get_layer("score")
-    layer.threshold.assign(keras.ops.convert_to_numpy(layer.threshold) * best_threshold(scores, validation.y))
+    layer.threshold.assign(np.asarray(layer.threshold) * best_threshold(scores, validation.y))
 
 
 def best_threshold(scores: np.ndarray, anomalous: np.ndarray) -> float:
@@ -26,13 +30,13 @@ def best_threshold(scores: np.ndarray, anomalous: np.ndarray) -> float:
     return float(scores[order][place : place + 2].astype("float64").mean())
 
 
-def set_interval(model: keras.Model, validation: Split) -> None:
+def set_interval(model: "keras.Model", validation: Split) -> None:
     """The arms of the interval become as long as it takes, hour by hour, to leave 10 % of the measured values on either
     side."""
     layer = model.get_layer("interval")
     quantiles = model.predict(validation.x, batch_size=256, verbose=0)
     for weight, factors in zip((layer.below, layer.above), arm_factors(quantiles, validation.y), strict=True):
-        weight.assign(keras.ops.convert_to_numpy(weight) * factors)
+        weight.assign(np.asarray(weight) * factors)
 
 
 def arm_factors(quantiles: np.ndarray, y: np.ndarray, share: float = 0.1) -> tuple[np.ndarray, np.ndarray]:
