@@ -18,3 +18,11 @@ def converted_here(monkeypatch):
             return convert(folder, quantize)
 
     monkeypatch.setattr(tflite, "convert_apart", convert_here)
+
+
+@pytest.fixture
+def model():
+    """A model of its own for each test."""
+    from tests.export.small import build
+
+    return build()

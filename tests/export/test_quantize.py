@@ -1,7 +1,6 @@
 """Quantised files: smaller, right within what is allowed, with the operators promised, or refused in one sentence."""
 
 import dataclasses
-import os
 import subprocess
 import sys
 from collections import Counter
@@ -24,6 +23,7 @@ from export.onnx_graph import walk
 from export.tflite_integers import preparation
 from tests.export.handmade import SCORES, NumpyExecutor
 from tests.export.onnx_parity import randomised
+from tests.real_data import needs_data
 from zoo import datasets, registry
 from zoo.benchmarks import quantized
 from zoo.cli.arena import arena_bytes
@@ -361,7 +361,7 @@ def test_the_file_of_a_zoo_model_has_the_length_of_its_window(tmp_path):
 
 
 @here
-@pytest.mark.skipif("ZOO_DATA" not in os.environ, reason="set ZOO_DATA to a mirror of the data sets")
+@needs_data
 @pytest.mark.parametrize("backend", ["onnx", "tflite"])
 @pytest.mark.parametrize("name", registry.names("*.har"))
 def test_int8_of_a_pretrained_model_loses_at_most_half_a_point(name, backend, tmp_path, monkeypatch):

@@ -1,5 +1,4 @@
 import json
-import os
 import subprocess
 import sys
 
@@ -9,8 +8,8 @@ import pytest
 
 import export
 import zoo
+from tests.real_data import needs_data
 
-needs_data = pytest.mark.skipif("ZOO_DATA" not in os.environ, reason="ZOO_DATA names no mirror of the data sets")
 HAR = ["bilstm.har", "gru.har", "lstm.har", "stacked_lstm.har"]
 RECORDING = np.random.default_rng(0).normal(0, 0.1, (300, 9)).astype("float32")
 

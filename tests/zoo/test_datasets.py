@@ -1,14 +1,12 @@
 import hashlib
-import os
 
 import numpy as np
 import pytest
 
+from tests.real_data import needs_data
 from zoo import datasets
 from zoo.datasets import adding, base, har
 from zoo.errors import DataMissing, UnknownName, UntrustedFile
-
-needs_data = pytest.mark.skipif("ZOO_DATA" not in os.environ, reason="ZOO_DATA names no mirror of the data sets")
 
 
 @needs_data

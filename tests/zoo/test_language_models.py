@@ -1,12 +1,12 @@
 """Language models and translators below the command line: vocabularies, layers, training with carried states."""
 
 import dataclasses
-import os
 
 import keras
 import numpy as np
 import pytest
 
+from tests.real_data import needs_data
 from zoo import datasets, evaluation, models, recipes
 from zoo.cli.halving import compress, halve
 from zoo.datasets import Dataset, Split, Splits, multi30k
@@ -17,7 +17,6 @@ from zoo.models import translator
 from zoo.recipes import carried, losses, training
 from zoo.spec import DatasetRef
 
-needs_data = pytest.mark.skipif("ZOO_DATA" not in os.environ, reason="ZOO_DATA names no mirror of the data sets")
 RNG = np.random.default_rng(0)
 SMALL = dataclasses.replace(
     recipes.get("lstm.shakespeare"),

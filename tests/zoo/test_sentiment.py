@@ -1,6 +1,5 @@
 import dataclasses
 import io
-import os
 import tarfile
 
 import numpy as np
@@ -8,6 +7,7 @@ import pytest
 
 from export.runtime.pipelines import sentiment
 from export.runtime.pipelines.sentiment import Sentiment
+from tests.real_data import needs_data
 from zoo import models
 from zoo.datasets import Split, imdb, sst2
 from zoo.errors import InvalidInput, UntrustedFile
@@ -15,7 +15,6 @@ from zoo.features import reviews
 from zoo.recipes import imdb as recipe
 from zoo.spec import Signature, TensorSpec
 
-needs_data = pytest.mark.skipif("ZOO_DATA" not in os.environ, reason="ZOO_DATA names no mirror of the data sets")
 WORDS = ["dull film , bad film ! a good film . a great film"]
 
 

@@ -2,19 +2,17 @@
 
 import gzip
 import hashlib
-import os
 import zipfile
 
 import numpy as np
 import pytest
 
+from tests.real_data import needs_data
 from zoo import datasets
 from zoo.datasets import ecg5000, ett, mnist, pm25, tables
 from zoo.datasets.tables import Table
 from zoo.errors import UntrustedFile
 from zoo.features import air
-
-needs_data = pytest.mark.skipif("ZOO_DATA" not in os.environ, reason="ZOO_DATA names no mirror of the data sets")
 
 
 def ett_rows(months):

@@ -1,19 +1,18 @@
 import hashlib
 import io
-import os
 import tarfile
 import zipfile
 
 import numpy as np
 import pytest
 
+from tests.real_data import needs_data
 from zoo import datasets
 from zoo.datasets import Split, fsdd, fsdd_strings, kws, recordings
 from zoo.datasets.base import RemoteFile
 from zoo.datasets.kws import Sound
 from zoo.errors import UnknownName, UntrustedFile
 
-needs_data = pytest.mark.skipif("ZOO_DATA" not in os.environ, reason="ZOO_DATA names no mirror of the data sets")
 FILES = {"one.wav": b"first", "two.wav": b"second"}
 
 

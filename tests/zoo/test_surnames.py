@@ -1,13 +1,10 @@
-import os
-
 import numpy as np
 import pytest
 
+from tests.real_data import needs_data
 from zoo import models
 from zoo.datasets import Split, surnames
 from zoo.recipes.sampling import balanced
-
-needs_data = pytest.mark.skipif("ZOO_DATA" not in os.environ, reason="ZOO_DATA names no mirror of the data sets")
 
 
 @needs_data

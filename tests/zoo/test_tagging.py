@@ -1,17 +1,16 @@
 import dataclasses
-import os
 
 import numpy as np
 import pytest
 
 from export.runtime.pipelines.tagging import Tagging
+from tests.real_data import needs_data
 from zoo import models
 from zoo.datasets import ewt
 from zoo.errors import InvalidInput
 from zoo.features import words
 from zoo.spec import Signature, TensorSpec
 
-needs_data = pytest.mark.skipif("ZOO_DATA" not in os.environ, reason="ZOO_DATA names no mirror of the data sets")
 CONFIG = {"recurrence": "lstm", "units": [3, 4], "bidirectional": True, "vocabulary": 9, "frequent": 5, "vectors": 4,
     "embedding": 3, "alphabet": words.CHARACTERS, "width": words.WIDTH, "character": 3, "filters": 2,
     "classes": 5}  # fmt: skip

@@ -220,10 +220,15 @@ def test_an_unknown_recipe_gets_its_nearest():
     )
 
 
+def test_recipes_stand_in_order_and_each_once():
+    assert recipes.names() == sorted(set(recipes.names()))
+
+
 @pytest.mark.parametrize("name", recipes.names())
 def test_a_recipe_opens_with_its_contract(name):
-    module = sys.modules[f"zoo.recipes.{name.replace('.', '_')}"]
-    first, *rest = module.__doc__.splitlines()
+    recipe = recipes.get(name)
+    assert recipe.name == name
+    first, *rest = sys.modules[f"zoo.recipes.{name.replace('.', '_')}"].__doc__.splitlines()
     assert first.startswith(f"{name}: ")
     for heading in ("Run:", "Cost:", "Data:", "Expect:", "Departs:"):
         assert any(heading in line for line in rest), heading

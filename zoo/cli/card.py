@@ -84,7 +84,8 @@ def _further(recipe: Recipe, run: "_Run", split: str, test: Split) -> Score:
 
 
 def _with_forms(spec: ModelSpec, test: Split) -> ModelSpec:
-    """The card with the headline measured on every exported form; one that the engine refuses has no row."""
+    """The card with the headline measured on every exported form; one that the engine refuses, or whose file fails its
+    check, has no row."""
     rows = []
     parts = PIPELINES.get(spec.task, Pipeline).PARTS
     forms = FORMS if parts == ("model",) else FORMS_OF_PARTS

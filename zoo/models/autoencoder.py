@@ -17,9 +17,7 @@ import keras
 from keras import ops
 
 from zoo.errors import InvalidInput
-from zoo.layers import GRU, LSTM
-
-_LAYERS = {"lstm": LSTM, "gru": GRU}
+from zoo.models.recurrence import GATED, require
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,8 +29,7 @@ class Config:
     code: int
 
     def __post_init__(self) -> None:
-        if self.recurrence not in _LAYERS:
-            raise InvalidInput(f"recurrence={self.recurrence!r} is unknown; use one of {', '.join(_LAYERS)}.")
+        require(self.recurrence)
         if self.steps % self.frame:
             raise InvalidInput(f"steps={self.steps} is no multiple of frame={self.frame}.")
 
@@ -50,7 +47,7 @@ class AnomalyScore(keras.layers.Layer):
 
 def build(config: Config) -> keras.Model:
     frames = config.steps // config.frame
-    recurrent = _LAYERS[config.recurrence]
+    recurrent = GATED[config.recurrence]
     # Layers
     encoder = recurrent(config.units, name="encoder")
     decoder = recurrent(config.units, return_sequences=True, name="decoder")

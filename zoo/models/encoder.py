@@ -6,9 +6,7 @@ from typing import Any, Literal
 import keras
 
 from zoo.errors import InvalidInput
-from zoo.layers import GRU, LSTM
-
-_LAYERS = {"lstm": LSTM, "gru": GRU, "simple_rnn": keras.layers.SimpleRNN}
+from zoo.models.recurrence import LAYERS, require
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,8 +21,7 @@ class StackConfig:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.recurrence not in _LAYERS:
-            raise InvalidInput(f"recurrence={self.recurrence!r} is unknown; use one of {', '.join(_LAYERS)}.")
+        require(self.recurrence, LAYERS)
         if not self.units or any(size < 1 for size in self.units):
             raise InvalidInput(f"units={list(self.units)} must hold one positive size for each layer.")
         if self.pooling not in ("last", "mean", "each"):
@@ -60,7 +57,7 @@ def stack(x: Any, config: StackConfig) -> Any:
     pooling="each" [B, T, units]."""
     for index, units in enumerate(config.units):
         sequences = index < len(config.units) - 1 or config.pooling != "last"
-        layer = _LAYERS[config.recurrence](units, return_sequences=sequences, name=f"{config.recurrence}_{index + 1}")
+        layer = LAYERS[config.recurrence](units, return_sequences=sequences, name=f"{config.recurrence}_{index + 1}")
         if config.bidirectional:
             layer = keras.layers.Bidirectional(layer, name=f"bidirectional_{index + 1}")
         x = layer(x)

@@ -18,9 +18,7 @@ import keras
 from keras import ops
 
 from zoo.errors import InvalidInput
-from zoo.layers import GRU, LSTM
-
-_LAYERS = {"lstm": LSTM, "gru": GRU}
+from zoo.models.recurrence import GATED, require
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +38,7 @@ class Config:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.recurrence not in _LAYERS:
-            raise InvalidInput(f"recurrence={self.recurrence!r} is unknown; use one of {', '.join(_LAYERS)}.")
+        require(self.recurrence)
         for name in ("mean", "deviation"):
             if len(getattr(self, name)) != len(self.columns):
                 raise InvalidInput(f"{name}={list(getattr(self, name))} must hold one number for each column.")
@@ -76,7 +73,7 @@ def build(config: Config) -> keras.Model:
     columns, positions = len(config.columns), config.horizon // config.segment
     scale, offset = zip(*((1 / d, -m / d) for m, d in zip(config.mean, config.deviation, strict=True)), strict=True)
     # Layers
-    recurrent = _LAYERS[config.recurrence](config.units, return_state=True, name=config.recurrence)
+    recurrent = GATED[config.recurrence](config.units, return_state=True, name=config.recurrence)
     embed = keras.layers.Dense(config.units, activation="relu", name="segment_in")
     # Functional model
     history = keras.Input((config.look_back, columns), name="history")

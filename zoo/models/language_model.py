@@ -6,9 +6,8 @@ from typing import Any, Literal
 import keras
 
 from zoo.errors import InvalidInput
-from zoo.layers import GRU, LSTM, TiedEmbedding, WeightDrop
-
-_LAYERS: dict[str, Any] = {"lstm": LSTM, "gru": GRU}
+from zoo.layers import TiedEmbedding, WeightDrop
+from zoo.models.recurrence import GATED, require
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +33,7 @@ class Config:
     lanes: int = 0
 
     def __post_init__(self) -> None:
-        if self.recurrence not in _LAYERS:
-            raise InvalidInput(f"recurrence={self.recurrence!r} is unknown; use one of {', '.join(_LAYERS)}.")
+        require(self.recurrence)
         if not self.units or any(size < 1 for size in self.units):
             raise InvalidInput(f"units={list(self.units)} must hold one positive size for each layer.")
         if self.tied and self.units[-1] != self.embedding:
@@ -62,8 +60,8 @@ def build(config: Config) -> keras.Model:
 
 def _layer(config: Config, units: int, name: str) -> keras.layers.Layer:
     if not config.weight_drop:
-        return _LAYERS[config.recurrence](units, return_sequences=True, stateful=config.lanes > 0, name=name)
-    inner = _LAYERS[config.recurrence](units, return_sequences=True, stateful=config.lanes > 0, name=f"{name}_inside")
+        return GATED[config.recurrence](units, return_sequences=True, stateful=config.lanes > 0, name=name)
+    inner = GATED[config.recurrence](units, return_sequences=True, stateful=config.lanes > 0, name=f"{name}_inside")
     return WeightDrop(inner, config.weight_drop, name=name)
 
 

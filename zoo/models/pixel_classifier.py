@@ -16,8 +16,8 @@ import numpy as np
 from keras import ops
 
 from zoo.cells.chrono import ChronoBias
-from zoo.errors import InvalidInput
 from zoo.layers import GRU, LSTM
+from zoo.models.recurrence import require
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,8 +31,7 @@ class Config:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.recurrence not in ("lstm", "gru"):
-            raise InvalidInput(f"recurrence={self.recurrence!r} is unknown; use one of lstm, gru.")
+        require(self.recurrence)
 
 
 def order(seed: int, pixels: int) -> np.ndarray:

@@ -20,10 +20,9 @@ import keras
 from keras import ops
 
 from zoo.errors import InvalidInput
-from zoo.layers import GRU, LSTM
+from zoo.models.recurrence import GATED, require
 
 CEILING = 8.0  # of log(1 + c): no forecast exceeds 2,980, which keeps the exponential finite whatever comes in
-_LAYERS = {"lstm": LSTM, "gru": GRU}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +42,7 @@ class Config:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.recurrence not in _LAYERS:
-            raise InvalidInput(f"recurrence={self.recurrence!r} is unknown; use one of {', '.join(_LAYERS)}.")
+        require(self.recurrence)
         low, middle, high = self.quantiles
         if not 0 < low < middle < high < 1:
             raise InvalidInput(f"quantiles={list(self.quantiles)} must rise from above 0 to below 1.")
@@ -69,7 +67,7 @@ class Interval(keras.layers.Layer):
 
 def build(config: Config) -> keras.Model:
     # Layers
-    recurrent = _LAYERS[config.recurrence](config.units, name=config.recurrence)
+    recurrent = GATED[config.recurrence](config.units, name=config.recurrence)
     # Functional model
     history = keras.Input((config.look_back, config.features), name="history")
     concentration = history[..., :1]

@@ -1,89 +1,56 @@
-"""How every published number was made: one file a recipe, one training loop for all (`training.py`)."""
+"""How every published number was made: one file a recipe, one training loop for all (`training.py`).
+
+The recipe `architecture.tag` is `RECIPE` of the module `architecture_tag`, imported when it is asked for.
+"""
+
+import importlib
 
 from zoo.errors import unknown_name
-from zoo.recipes import (
-    bilstm_ctc_fsdd,
-    bilstm_ewt_pos,
-    bilstm_fsdd,
-    bilstm_har,
-    bilstm_imdb,
-    bilstm_names,
-    bilstm_sst2,
-    gru_attention_multi30k_de_en,
-    gru_attention_multi30k_en_de,
-    gru_etth1_96,
-    gru_etth1_192,
-    gru_etth1_336,
-    gru_etth1_720,
-    gru_ettm1_96,
-    gru_fsdd,
-    gru_har,
-    gru_imdb,
-    gru_quantile_pm25,
-    gru_shakespeare,
-    gru_smnist,
-    gru_stream_kws,
-    lstm_adding,
-    lstm_autoencoder_ecg5000,
-    lstm_etth1_96,
-    lstm_fsdd,
-    lstm_har,
-    lstm_imdb,
-    lstm_pmnist,
-    lstm_ptb,
-    lstm_shakespeare,
-    lstm_stream_kws,
-    simple_rnn_adding,
-    stacked_lstm_fsdd,
-    stacked_lstm_har,
-    stacked_lstm_imdb,
-)
 from zoo.recipes.recipe import Recipe
 
 __all__ = ["Recipe", "get", "names"]
 
-_MODULES = (
-    bilstm_ctc_fsdd,
-    bilstm_ewt_pos,
-    bilstm_fsdd,
-    bilstm_har,
-    bilstm_imdb,
-    bilstm_names,
-    bilstm_sst2,
-    gru_attention_multi30k_de_en,
-    gru_attention_multi30k_en_de,
-    gru_etth1_192,
-    gru_etth1_336,
-    gru_etth1_720,
-    gru_etth1_96,
-    gru_ettm1_96,
-    gru_fsdd,
-    gru_har,
-    gru_imdb,
-    gru_quantile_pm25,
-    gru_shakespeare,
-    gru_smnist,
-    gru_stream_kws,
-    lstm_adding,
-    lstm_autoencoder_ecg5000,
-    lstm_etth1_96,
-    lstm_fsdd,
-    lstm_har,
-    lstm_imdb,
-    lstm_pmnist,
-    lstm_ptb,
-    lstm_shakespeare,
-    lstm_stream_kws,
-    simple_rnn_adding,
-    stacked_lstm_fsdd,
-    stacked_lstm_har,
-    stacked_lstm_imdb,
+_NAMES = (
+    "bilstm.ewt_pos",
+    "bilstm.fsdd",
+    "bilstm.har",
+    "bilstm.imdb",
+    "bilstm.names",
+    "bilstm.sst2",
+    "bilstm_ctc.fsdd",
+    "gru.etth1_192",
+    "gru.etth1_336",
+    "gru.etth1_720",
+    "gru.etth1_96",
+    "gru.ettm1_96",
+    "gru.fsdd",
+    "gru.har",
+    "gru.imdb",
+    "gru.shakespeare",
+    "gru.smnist",
+    "gru_attention.multi30k_de_en",
+    "gru_attention.multi30k_en_de",
+    "gru_quantile.pm25",
+    "gru_stream.kws",
+    "lstm.adding",
+    "lstm.etth1_96",
+    "lstm.fsdd",
+    "lstm.har",
+    "lstm.imdb",
+    "lstm.pmnist",
+    "lstm.ptb",
+    "lstm.shakespeare",
+    "lstm_autoencoder.ecg5000",
+    "lstm_stream.kws",
+    "simple_rnn.adding",
+    "stacked_lstm.fsdd",
+    "stacked_lstm.har",
+    "stacked_lstm.imdb",
 )
-_ALL = {module.RECIPE.name: module.RECIPE for module in _MODULES}
 
 
 def names() -> list[str]:
-    return sorted(_ALL)
+    return list(_NAMES)
 
 
 def get(name: str) -> Recipe:
@@ -91,6 +58,7 @@ def get(name: str) -> Recipe:
     >>> get("gru.har").dataset
     'har'
     """
-    if name not in _ALL:
-        raise unknown_name("recipe", name, _ALL, f"The recipes are {', '.join(names())}.")
-    return _ALL[name]
+    if name not in _NAMES:
+        raise unknown_name("recipe", name, _NAMES, f"The recipes are {', '.join(_NAMES)}.")
+    recipe: Recipe = importlib.import_module(f"zoo.recipes.{name.replace('.', '_')}").RECIPE
+    return recipe

@@ -4,28 +4,23 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
-from zoo import datasets
 from zoo.errors import unknown_name
 from zoo.recipes.recipe import Recipe
 
 
 class _CrossEntropy(keras.losses.Loss):
-    """Of integer targets [B, …] and logits [B, …, classes], each target smoothed towards the uniform distribution.
+    """Of integer targets [B, …] and logits [B, …, classes], each target smoothed towards the uniform distribution."""
 
-    `offset` [classes] is added to the logits in training alone.
-    """
-
-    def __init__(self, label_smoothing: float, offset: Any = 0.0) -> None:
+    def __init__(self, label_smoothing: float) -> None:
         super().__init__(name="cross_entropy")
-        self.label_smoothing, self.offset = label_smoothing, offset
+        self.label_smoothing = label_smoothing
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         targets = ops.one_hot(ops.cast(y_true, "int32"), y_pred.shape[-1], dtype=y_pred.dtype)
         return keras.losses.categorical_crossentropy(
-            targets, y_pred + self.offset, from_logits=True, label_smoothing=self.label_smoothing
+            targets, y_pred, from_logits=True, label_smoothing=self.label_smoothing
         )
 
 
@@ -41,26 +36,10 @@ class _FrameCrossEntropy(keras.losses.Loss):
         return found * ops.cast(ops.shape(y_pred)[0], y_pred.dtype)  # the loss is the mean over the batch
 
 
-class _TagCrossEntropy(keras.losses.Loss):
-    """Of integer targets [B, T] and logits [B, T, classes], each target smoothed towards the uniform distribution: the
-    mean over the steps of the batch whose target is not -1, whatever mask the logits carry."""
-
-    def __init__(self, label_smoothing: float) -> None:
-        super().__init__(name="tag_cross_entropy")
-        self.label_smoothing = label_smoothing
-
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        y_true = ops.cast(y_true, "int32")
-        known = ops.cast(y_true >= 0, y_pred.dtype)
-        targets = ops.one_hot(y_true, y_pred.shape[-1], dtype=y_pred.dtype)
-        found = keras.losses.categorical_crossentropy(
-            targets, y_pred, from_logits=True, label_smoothing=self.label_smoothing
-        )
-        return ops.sum(known * found) / ops.maximum(ops.sum(known), 1)
-
-
 class _TokenCrossEntropy(keras.losses.Loss):
-    """As `_TagCrossEntropy`, for vocabularies whose one-hot targets would not fit into memory."""
+    """Of integer targets [B, T] and logits [B, T, classes], each target smoothed towards the uniform distribution: the
+    mean over the steps of the batch whose target is not -1, whatever mask the logits carry. No one-hot targets, which
+    would not fit into memory for a large vocabulary."""
 
     def __init__(self, label_smoothing: float) -> None:
         super().__init__(name="token_cross_entropy")
@@ -78,17 +57,6 @@ class _TokenCrossEntropy(keras.losses.Loss):
 
 def _cross_entropy(recipe: Recipe) -> keras.losses.Loss:
     return _CrossEntropy(recipe.label_smoothing)
-
-
-def _balanced_cross_entropy(recipe: Recipe) -> keras.losses.Loss:
-    """The logits are those of classes that are all equally frequent: in training each has the logarithm of its share
-    added (Menon et al. 2021, arXiv:2007.07314)."""
-    counts = np.bincount(datasets.get(recipe.dataset).load().train.y, minlength=recipe.config["classes"])
-    return _CrossEntropy(recipe.label_smoothing, np.log(counts / counts.sum()).astype("float32"))
-
-
-def _tag_cross_entropy(recipe: Recipe) -> keras.losses.Loss:
-    return _TagCrossEntropy(recipe.label_smoothing)
 
 
 def _mean_squared_error(recipe: Recipe) -> keras.losses.Loss:
@@ -140,11 +108,9 @@ def _anomaly_score(recipe: Recipe) -> Any:
 
 
 LOSSES: dict[str, Callable[[Recipe], Any]] = {
-    "balanced_cross_entropy": _balanced_cross_entropy,
     "cross_entropy": _cross_entropy,
     "ctc": _ctc,
     "frame_cross_entropy": _frame_cross_entropy,
-    "tag_cross_entropy": _tag_cross_entropy,
     "token_cross_entropy": _token_cross_entropy,
     "mean_squared_error": _mean_squared_error,
     "standardised_mse": _standardised_mse,
