@@ -85,11 +85,12 @@ class Score:
 
 @dataclass(frozen=True)
 class Published:
-    """A number from elsewhere to hold ours against."""
+    """A number from elsewhere to hold ours against; of another metric than the card's first where `metric` says so."""
 
     value: float
     what: str
     source: str
+    metric: str | None = None
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,13 @@ def test_show_prints_the_whole_card(zoo_command):
     assert f"int8 file in an arena of {card['arena_bytes']:,} bytes" in " ".join(text.split())
 
 
+def test_a_published_number_of_another_metric_stands_on_the_card_alone(zoo_command):
+    name = "lstm_autoencoder.ecg5000"
+    (row,) = json.loads(zoo_command("list", name, "--json").out)
+    assert (row["metric"], row["published"]) == ("roc_auc", [])
+    assert "published: 97.9 %  accuracy of an LSTM autoencoder" in zoo_command("show", name).out
+
+
 def test_check_tells_machines_about_a_file_that_differs_too(zoo_command, tmp_path):
     for seed, name in enumerate(("one", "other")):
         keras.utils.set_random_seed(seed)

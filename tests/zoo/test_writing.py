@@ -171,6 +171,21 @@ def test_zoo_eval_repeats_the_score_of_the_card_on_onnx(shipped, zoo_command):
         assert measured["value"] == spec.scores[-1].value and measured["examples"] == spec.score.examples
 
 
+def test_zoo_eval_repeats_the_score_on_a_further_split_and_names_the_splits_there_are(shipped, zoo_command):
+    found = zoo_command("eval", TRANSLATOR, "--split", "test_2017", "--json")
+    measured, on_card = json.loads(found.out), shipped[TRANSLATOR].scores[2]
+    assert (measured["split"], measured["value"], measured["examples"]) == (
+        "test_2017",
+        on_card.value,
+        len(numbers().validation),
+    )
+    answer = zoo_command("eval", TRANSLATOR, "--split", "test_2071")
+    assert (answer.code, answer.err) == (
+        2,
+        "zoo: Unknown split 'test_2071'. Did you mean 'test_2017'? numbers has test, test_2017.\n",
+    )
+
+
 def test_a_model_in_parts_is_not_loaded_as_one_file(shipped):
     with pytest.raises(InvalidInput) as caught:
         runtime.load(TRANSLATOR)

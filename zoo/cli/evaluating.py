@@ -12,9 +12,13 @@ from export.runtime.pipelines import PIPELINES, Pipeline
 from zoo import datasets, registry
 from zoo.cli.output import AsJson, console, print_json
 from zoo.cli.quiet import import_tensorflow
+from zoo.datasets import Split
+from zoo.errors import unknown_name
 from zoo.evaluation import evaluate as score_of
 from zoo.evaluation import examples, number
 from zoo.spec import ModelSpec
+
+TEST = "test"
 
 
 def evaluate(
@@ -22,12 +26,13 @@ def evaluate(
     backend: Annotated[str, typer.Option(help="keras, onnx, tflite or saved_model.")] = "keras",
     quantize: Annotated[str | None, typer.Option(help="dynamic, float16 or int8, where the backend has it.")] = None,
     metric: Annotated[str | None, typer.Option(help="Another metric than the card's first.")] = None,
+    split: Annotated[str, typer.Option(help="Another test than the card's first, such as test_2017.")] = TEST,
     as_json: AsJson = False,
 ) -> None:
     """The score on the test split of the model's data set (from $ZOO_DATA, or downloaded)."""
     if backend != "onnx" or quantize:
         import_tensorflow()
-    found = measure(name, backend, quantize, metric)
+    found = measure(name, backend, quantize, metric, split)
     if as_json:
         print_json(found)
         return
@@ -39,26 +44,39 @@ def evaluate(
     )
 
 
-def measure(name: str, backend: str, quantize: str | None = None, metric: str | None = None) -> dict[str, Any]:
+def measure(
+    name: str, backend: str, quantize: str | None = None, metric: str | None = None, split: str = TEST
+) -> dict[str, Any]:
     """What `zoo eval --json` prints; `seconds` are those of the runs alone."""
     spec = registry.get(name)
+    examples_of = _split(spec.dataset.name, split)
     with quiet():  # LiteRT announces its delegates on standard error
         executor = opened(spec, backend, quantize)
-    split = datasets.get(spec.dataset.name).load().test
     metric = metric or spec.score.metric
     started = time.perf_counter()
-    value = score_of(executor, split, (metric,))[metric]
+    value = score_of(executor, examples_of, (metric,))[metric]
     return {
         "name": name,
         "backend": backend,
         "quantize": quantize,
         "dataset": spec.dataset.name,
-        "split": "test",
+        "split": split,
         "metric": metric,
         "value": value,
-        "examples": examples(metric, split),
+        "examples": examples(metric, examples_of),
         "seconds": round(time.perf_counter() - started, 3),
     }
+
+
+def _split(dataset: str, name: str) -> Split:
+    """The test split, or the further one of that name. Raises UnknownName."""
+    found = datasets.get(dataset)
+    if name == TEST:
+        return found.load().test
+    if name not in found.further:
+        there = ", ".join((TEST, *found.further))
+        raise unknown_name("split", name, (TEST, *found.further), f"{dataset} has {there}.")
+    return found.further[name]()
 
 
 def opened(spec: ModelSpec, backend: str, quantize: str | None) -> Any:
@@ -72,10 +90,12 @@ def repeat_every_score() -> list[str]:
     """Measures each card again on Keras and ONNX Runtime; returns a line for each score that does not come out."""
     wrong = []
     for name in registry.names():
-        for score in (score for score in registry.get(name).scores if score.split == "test"):
+        known = {TEST, *datasets.get(registry.get(name).dataset.name).further}
+        for score in (score for score in registry.get(name).scores if score.split in known):
             for backend in ("keras", "onnx") if score.backend == "keras" else (score.backend,):
-                value = measure(name, backend, score.quantize, score.metric)["value"]
-                line = f"{name} {backend} {score.quantize or 'float32'} {score.metric}: {value} (card {score.value})"
+                value = measure(name, backend, score.quantize, score.metric, score.split)["value"]
+                what = f"{score.quantize or 'float32'} {score.split} {score.metric}"
+                line = f"{name} {backend} {what}: {value} (card {score.value})"
                 console.print(line, soft_wrap=True, markup=False)
                 if value != score.value:
                     wrong.append(line)

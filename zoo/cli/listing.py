@@ -64,7 +64,8 @@ def show(
     print_table(columns, [_score_row(score) for score in spec.scores], right=("value", "examples"))
     for item in spec.published:
         console.print(
-            f"published: {number(spec.score.metric, item.value)}  {item.what} ({item.source})", soft_wrap=True
+            f"published: {number(item.metric or spec.score.metric, item.value)}  {item.what} ({item.source})",
+            soft_wrap=True,
         )
 
 
@@ -74,9 +75,14 @@ def _score(spec: ModelSpec) -> str:
 
 
 def _best_published(spec: ModelSpec) -> str:
-    values = [item.value for item in spec.published]
+    values = _published(spec)
     best = max if metric(spec.score.metric).higher_is_better else min
     return number(spec.score.metric, best(values)) if values else "–"
+
+
+def _published(spec: ModelSpec) -> list[float]:
+    """The numbers that the card's first score can be held against."""
+    return [item.value for item in spec.published if item.metric in (None, spec.score.metric)]
 
 
 def _row(spec: ModelSpec) -> dict[str, Any]:
@@ -87,7 +93,7 @@ def _row(spec: ModelSpec) -> dict[str, Any]:
         "dataset": spec.dataset.name,
         "metric": spec.score.metric,
         "value": spec.score.value,
-        "published": [item.value for item in spec.published],
+        "published": _published(spec),
         "parameters": spec.parameters,
         "bytes": sum(spec.bytes.values()),
     }

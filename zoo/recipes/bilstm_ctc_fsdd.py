@@ -1,11 +1,11 @@
 """bilstm_ctc.fsdd: one bidirectional LSTM layer transcribes strings of three to seven spoken digits.
 
 Run:      zoo train bilstm_ctc.fsdd --seed 0
-Cost:     about 6 minutes on 2 shared CPU cores.
+Cost:     27 minutes on one of 2 shared CPU cores.
 Data:     strings of the takes of the Free Spoken Digit Dataset, see zoo/datasets/fsdd_strings.py; test strings are
           made of test takes alone.
-Expect:   validation word error rate 2.2 % with seed 0, 2.0 % by prefix beam search; seeds 1 and 2
-          and test not measured yet.
+Expect:   test word error rate 1.15 %, greedy or by prefix beam search (seed 0, the only one so far); 1.8 % on
+          validation.
 Departs:  no published recurrent result to depart from.
 """
 
@@ -36,7 +36,7 @@ RECIPE = Recipe(
         "bands": 40,
         "band_dropout": 0.1,
         "recurrence": "lstm",
-        "units": [96],
+        "units": [128],
         "bidirectional": True,
         "dropout": 0.2,
         "classes": 11,
@@ -45,7 +45,7 @@ RECIPE = Recipe(
     loss="ctc",
     metric="word_error_rate",
     also=("word_error_rate_beam",),
-    epochs=16,
+    epochs=24,
     batch_size=32,
     learning_rate=4e-3,
     weight_decay=1e-2,

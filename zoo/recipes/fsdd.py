@@ -38,7 +38,7 @@ def recipe(name: str, summary: str, config: dict[str, Any]) -> Recipe:
         dataset="fsdd",
         loss="cross_entropy",
         metric="accuracy",
-        epochs=30,
+        epochs=60,
         batch_size=48,
         learning_rate=6e-3,
         weight_decay=1e-2,

@@ -47,6 +47,7 @@ RECIPE = Recipe(
                 0.979,
                 "accuracy of an LSTM autoencoder: 142 of 145 normal and 142 of 145 anomalous beats, another split",
                 _VALKOV,
+                "detection_accuracy",
             ),
         ),
         window=140,
