@@ -170,8 +170,10 @@ def surprisals_of(logits: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def carried_surprisals(executor: Executor, split: Split, steps: int = 256) -> np.ndarray:
-    """`surprisals_of` of every target of texts [N, T], their states carried through chunks of `steps`."""
+    """`surprisals_of` of every target of texts [N, T], their states carried through chunks of `steps`, or of the size
+    that the file fixes."""
     stream = executor.stream(len(split))
+    steps = stream.chunk or steps
     chunks = [slice(at, at + steps) for at in range(0, split.y.shape[1], steps)]
     return np.concatenate([surprisals_of(stream.push(split.x[:, chunk]), split.y[:, chunk]) for chunk in chunks], 1)
 

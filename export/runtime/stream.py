@@ -55,6 +55,11 @@ class Stream:
         self._states = {state.input: np.zeros(_shape(state, self.batch), state.dtype) for state in self._specs}
 
     @property
+    def chunk(self) -> int | None:
+        """The steps of every push, where the file fixes them; None where they are free."""
+        return next((spec.shape[1] for spec in self._inputs if len(spec.shape) > 1), None)
+
+    @property
     def state(self) -> Arrays:
         """A snapshot: {state input name: array [batch, …]}. Assign one to go back to it."""
         return {name: array.copy() for name, array in self._states.items()}

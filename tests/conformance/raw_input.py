@@ -59,6 +59,10 @@ def review(spec, rng, folder):
     return "A great film, but I didn't like its boring end. 7/10!"
 
 
+def prompt(spec, rng, folder):
+    return "ROMEO:"
+
+
 RAW = {
     "anomaly detection": heartbeats,
     "classification": recording,
@@ -70,5 +74,6 @@ RAW = {
     "sound classification": digit,
     "tagging": review,
     "text classification": surnames,
+    "text generation": prompt,
     "transcription": digits,
 }

@@ -4,7 +4,7 @@ import pytest
 from tests.real_data import needs_data
 from zoo import models
 from zoo.datasets import Split, surnames
-from zoo.recipes.sampling import balanced
+from zoo.recipes.sampling import balanced, masked
 
 
 @needs_data
@@ -29,13 +29,19 @@ def test_the_tokens_spell_the_surname():
     assert "".join(characters[index] for index in splits.test.x[0] if index) == name.lower()
 
 
-def test_balanced_drawing_makes_classes_equally_frequent_or_leaves_them():
+def test_balanced_drawing_makes_classes_equally_frequent():
     split = Split(np.arange(1000), np.repeat([0, 1], [900, 100]))
     rng = np.random.default_rng(0)
     assert abs(balanced(rng, split).y.mean() - 0.5) < 0.06
-    assert abs(balanced(rng, split, power=0.0).y.mean() - 0.1) < 0.04
     drawn = balanced(rng, split)
     np.testing.assert_array_equal(drawn.y, split.y[drawn.x])
+
+
+def test_masking_makes_a_share_of_the_tokens_unknown_and_leaves_padding():
+    tokens = np.tile(np.array([5, 6, 7, 0], "int32"), (1000, 1))
+    found = masked(np.random.default_rng(0), tokens, 0.2)
+    assert abs((found[:, :3] == 1).mean() - 0.2) < 0.03 and not found[:, 3].any()
+    np.testing.assert_array_equal(found[found > 1], tokens[found > 1])
 
 
 @pytest.mark.parametrize("pooling", ["last", "mean"])

@@ -1,25 +1,27 @@
 """Long dependencies: the adding problem over 600 and 2,000 steps, copy memory over 500, for each cell.
 
-Every cell gets the same number of updates on fresh examples, the same optimizer and schedule. Run
-`python -m zoo.benchmarks.long_sequences` (about half an hour on two cores) to write `results/long_sequences.csv`.
+Every cell gets the same number of updates on fresh examples, the same optimizer and schedule; afterwards the cells of a
+task take turns at a few updates more, which are timed. Run `python -m zoo.benchmarks.long_sequences` (about half an
+hour on two cores) to write `results/long_sequences.csv`; it goes on with what lies in `runs/long_sequences`.
 """
 
+import json
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from zoo.benchmarks import results
+from zoo.benchmarks import results, timing
 from zoo.cells import ChronoBias
 from zoo.datasets import Split, adding, copying
 from zoo.layers import GRU, LSTM, MinLSTM
 
 PACKAGES = ("tensorflow-cpu", "keras")
-UNITS, TEST = 32, 500
+UNITS, TEST, ROUNDS = 32, 500, 7
 
 
 @dataclass(frozen=True)
@@ -92,15 +94,12 @@ def build(cell: str, task: Task) -> keras.Model:
 
 
 def measure(cell: str, task: Task, seed: int = 0) -> dict[str, Any]:
-    """Trains one model; a row with its error on examples it has not seen and the time of an update."""
+    """Trains one model; a row with its error on examples it has not seen."""
     keras.utils.set_random_seed(seed)
-    model, seconds = build(cell, task), []
+    model = build(cell, task)
     for split in _batches(task, seed):
-        started = time.perf_counter()
         model.train_on_batch(split.x, split.y)
-        seconds.append(time.perf_counter() - started)
     test = task.generate(np.random.default_rng(10_000 + seed), TEST, task.length)
-    per_update = float(np.median(seconds))
     return {
         "task": task.name,
         "length": task.length,
@@ -111,10 +110,22 @@ def measure(cell: str, task: Task, seed: int = 0) -> dict[str, Any]:
         "updates": task.updates,
         "batch": task.batch,
         "parameters": model.count_params(),
-        "ms_per_update": round(1e3 * per_update, 1),
-        "us_per_step": round(1e6 * per_update / test.x.shape[1], 1),
-        "seconds": round(sum(seconds)),
-        **results.conditions(PACKAGES),
+    }
+
+
+def times(task: Task, rounds: int = ROUNDS) -> dict[str, dict[str, float]]:
+    """{cell: the median time of an update, and of a time step of it}, the cells taking turns."""
+    split = task.generate(np.random.default_rng(0), task.batch, task.length)
+
+    def update(cell: str) -> Callable[[], Any]:
+        model = build(cell, task)
+        return lambda: model.train_on_batch(split.x, split.y)
+
+    seconds = timing.interleaved({cell: update(cell) for cell in CELLS}, rounds, warm_up=2)
+    medians = {cell: float(np.median(found)) for cell, found in seconds.items()}
+    return {
+        cell: {"ms_per_update": round(1e3 * median, 1), "us_per_step": round(1e6 * median / split.x.shape[1], 1)}
+        for cell, median in medians.items()
     }
 
 
@@ -123,16 +134,26 @@ def _batches(task: Task, seed: int) -> Iterator[Split]:
     return (task.generate(rng, task.batch, task.length) for _ in range(task.updates))
 
 
-def run(tasks: Sequence[Task] = TASKS) -> list[dict[str, Any]]:
-    rows = []
-    for task in tasks:
-        for cell in CELLS:
-            rows.append(measure(cell, task))
-            results.write("long_sequences", rows)  # what is done stays, should the rest be interrupted
-            print({name: rows[-1][name] for name in ("task", "length", "cell", "error", "seconds")}, file=sys.stderr)
-            keras.backend.clear_session()
-    return rows
+def run(folder: Path, tasks: Sequence[Task] = TASKS) -> list[dict[str, Any]]:
+    """Rows with errors and times; each error is kept in `folder` as soon as it is there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    errors = [_kept(folder, cell, task) for task in tasks for cell in CELLS]
+    clocked = {(task.name, task.length): times(task) for task in tasks}
+    facts = {"rounds": ROUNDS, **results.conditions(PACKAGES)}
+    return [{**row, **clocked[row["task"], row["length"]][row["cell"]], **facts} for row in errors]
+
+
+def _kept(folder: Path, cell: str, task: Task) -> dict[str, Any]:
+    """The row in its file in `folder`, measured where it is not there yet."""
+    path = folder / f"{task.name}_{task.length}_{list(CELLS).index(cell)}.json"
+    if not path.exists():
+        row = measure(cell, task)
+        path.write_text(json.dumps(row), "utf-8")
+        print({name: row[name] for name in ("task", "length", "cell", "error")}, file=sys.stderr)
+        keras.backend.clear_session()
+    found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return found
 
 
 if __name__ == "__main__":
-    run()
+    print(results.write("long_sequences", run(Path("runs") / "long_sequences")))

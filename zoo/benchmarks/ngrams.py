@@ -55,5 +55,6 @@ def measure(train: Part, validation: Part, test: Part, strengths: Sequence[float
 
 
 if __name__ == "__main__":
-    found = measure(*surnames.parts())
+    train, validation, test = surnames.parts()
+    found = measure(train, validation, test)
     print(results.write("ngrams_names", [{**row, **results.conditions(("scikit-learn",))} for row in found]))

@@ -37,7 +37,7 @@ FORMS = (
     ("tflite", "dynamic"),
     ("tflite", "int8"),
 )
-FORMS_OF_PARTS = FORMS[:3]  # of what is run step by step: a TFLite file fixes the sizes that change there
+FORMS_OF_PARTS = FORMS[:3]  # a TFLite file fixes the sizes that change between an encoder and its decoder
 
 
 def publish(name: str, runs: Path) -> tuple[ModelSpec, dict[int, float]]:
@@ -88,7 +88,7 @@ def _with_forms(spec: ModelSpec, test: Split) -> ModelSpec:
     check, has no row."""
     rows = []
     parts = PIPELINES.get(spec.task, Pipeline).PARTS
-    forms = FORMS if parts == ("model",) else FORMS_OF_PARTS
+    forms = FORMS if len(parts) == 1 else FORMS_OF_PARTS
     for backend, quantize in forms:
         try:
             executor = opened(spec, backend, quantize)
@@ -202,9 +202,10 @@ def multiply_adds_per_step(model: keras.Model) -> int:
 
 
 def _training(run: _Run) -> dict[str, Any]:
-    seconds = sum(epoch["seconds"] for epoch in run.progress.history)
+    """`seconds` are those of the median epoch times their number: what else the machine did counts little."""
+    seconds = [epoch["seconds"] for epoch in run.progress.history]
     return {
-        "seconds": round(seconds),
+        "seconds": round(float(np.median(seconds)) * len(seconds)),
         "epochs": run.progress.epoch,
         "kept_epoch": run.progress.best + 1,
         "validation": run.validation,

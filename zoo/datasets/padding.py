@@ -7,6 +7,7 @@ import numpy as np
 from zoo.datasets.base import Arrays, Split
 
 TOKEN, TARGET = 0, -1
+UNKNOWN = 1  # the token of what a vocabulary lacks
 
 
 def lengths(array: np.ndarray, padding: int = TOKEN) -> np.ndarray:

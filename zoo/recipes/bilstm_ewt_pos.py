@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo.datasets import Split, ewt, imdb
+from zoo.datasets.padding import UNKNOWN
 from zoo.features import words
 from zoo.recipes import word_vectors
 from zoo.recipes.recipe import CardText, Recipe
@@ -22,7 +23,6 @@ from zoo.spec import Published
 if TYPE_CHECKING:
     import keras
 
-UNKNOWN = 1
 _VECTORS = 40
 
 

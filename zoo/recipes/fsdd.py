@@ -15,7 +15,8 @@ PREPROCESSING = "None outside the model: samples go in, log-mel frames are layer
 UNIT = "samples between -1 and 1, full scale"
 _TRIED = (
     "The first recipe, for gru.fsdd: frames 16 ms apart, stretched by up to 0.2, noise from 5 dB, a dropout of 0.3, 20 "
-    "epochs: 96.7 % on validation. Frames 20 ms apart, 0.15, 10 dB, 0.2, 20 epochs: 98.3 %.",
+    "epochs: 96.7 % on validation. Frames 20 ms apart, 0.15, 10 dB, 0.2, 20 epochs: 98.3 %. "
+    "lstm.fsdd with these for 30 epochs: 98.3 %, for 60: 99.7 %.",
 )
 
 

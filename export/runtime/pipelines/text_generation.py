@@ -15,7 +15,7 @@ from zoo.features.vocabulary import UNKNOWN_TOKEN
 from zoo.spec import ModelSpec
 
 LENGTH, LONGEST = 300, 1_000_000
-_CHUNK = 256  # tokens of a prompt that are read at a time
+_CHUNK = 256  # tokens of a prompt that are read at a time, where the file leaves it free
 
 
 @dataclass(frozen=True)
@@ -85,18 +85,16 @@ class TextGeneration(Pipeline):
 
     def _pieces(self, tokens: list[int], length: int, sampling: Sampling, seed: int) -> Iterator[str]:
         """The text token by token: where the tokens are words, with a blank before each."""
-        stream, (name,), (output,) = (
-            self.executor.stream(),
-            self.spec.signature.input_names,
-            self.spec.signature.output_names,
-        )
+        (name,), (output,) = self.spec.signature.input_names, self.spec.signature.output_names
+        stream = self.executor.stream()
+        chunk = stream.chunk or _CHUNK
         blank = "" if self.tokenizer.decoder else " "
 
         def step(last: np.ndarray, states: States) -> tuple[np.ndarray, States, None]:
             return stream.push({name: last[:, None]})[output][:, 0], states, None
 
-        for start in range(0, len(tokens) - 1, _CHUNK):
-            stream.push({name: np.array([tokens[start : min(start + _CHUNK, len(tokens) - 1)]], "int32")})
+        for start in range(0, len(tokens) - 1, chunk):
+            stream.push({name: np.array([tokens[start : min(start + chunk, len(tokens) - 1)]], "int32")})
         rng = np.random.default_rng(seed)
         drawn = search.sample(step, {}, first=tokens[-1], sampling=sampling, rng=rng)
         for token, _ in zip(drawn, range(length), strict=False):
