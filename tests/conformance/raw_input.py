@@ -43,10 +43,10 @@ def digit(spec, rng, folder):
 
 
 def keywords(spec, rng, folder):
-    """The voice says the four words twice each, at two pitches, with pauses of half a second."""
+    """The voice says the four words twice each, slowly, at two pitches, with pauses of half a second."""
     rate = int(spec.sample_rate)
     pause = np.zeros(rate // 2, "float32")
-    said = [voice.say(word, rate, pitch) for word in spec.labels[2:] for pitch in (100, 150)]
+    said = [voice.say(word, rate, pitch, speed=0.8) for word in spec.labels[2:] for pitch in (140, 170)]
     return np.concatenate([pause, *(piece for wave in said for piece in (wave, pause))])
 
 

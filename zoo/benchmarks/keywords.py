@@ -23,7 +23,6 @@ from zoo.datasets import kws
 from zoo.datasets.kws import Sound
 from zoo.features.keywords import PAUSE, smoothed
 
-NAMES = ("gru_stream.kws", "lstm_stream.kws")
 PACKAGES = ("keras", "onnxruntime")
 THRESHOLDS = (*(round(0.05 * step, 2) for step in range(4, 20)), 0.97, 0.99)
 LATE = 0.75  # seconds after its end in which a keyword may be reported
@@ -158,8 +157,9 @@ def plot(rows: Sequence[dict[str, Any]], path: Path) -> None:
 
 if __name__ == "__main__":
     wave, sounds = hour(np.random.default_rng(7))
-    rows = [row for name in NAMES for row in curve(name, wave, sounds)]
+    names = [name for name in registry.names() if name.endswith("_stream.kws")]
+    rows = [row for name in names for row in curve(name, wave, sounds)]
     print(results.write("keywords", rows))
     plot(rows, results.FOLDER / "keywords.png")
     with tempfile.TemporaryDirectory() as home:
-        print(results.write("packets", [row for name in NAMES for row in packets(name, Path(home))]))
+        print(results.write("packets", [row for name in names for row in packets(name, Path(home))]))

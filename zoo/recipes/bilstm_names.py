@@ -1,11 +1,12 @@
 """bilstm.names: the nationality of a surname, from its characters.
 
 Run:      zoo train bilstm.names --seed 0
-Cost:     2 to 6 minutes on 2 shared CPU cores.
+Cost:     2 minutes on one of 2 shared CPU cores.
 Data:     surnames of 18 languages, split by the hash of the spelling, see zoo/datasets/surnames.py.
-Expect:   validation macro accuracy 59.1 % with seed 0, which is not good enough to ship; test not measured yet.
-Departs:  from Robertson's tutorial (a hand-made RNN, one name at a time): a bidirectional LSTM on batches, rare
-          languages drawn more often.
+Expect:   macro accuracy 63.8 % on validation, 55.6 % on test (seed 0, the only one so far); logistic regression on
+          character n-grams (`python -m zoo.benchmarks.ngrams`): 61.4 % and 56.6 %, so on test the goal is missed.
+Departs:  from Robertson's tutorial (a hand-made RNN, one name at a time): a bidirectional LSTM on batches, every
+          language drawn equally often, characters hidden.
 """
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from zoo.datasets import Split
 from zoo.recipes.recipe import CardText, Recipe
 from zoo.recipes.sampling import balanced, masked
+from zoo.spec import Published
 
 
 def augment(rng: np.random.Generator, split: Split) -> Split:
@@ -57,6 +59,13 @@ RECIPE = Recipe(
         preprocessing="Lower case, composed form (NFC), one token a character (tokenizer.json); "
         "a character never seen is one common token.",
         input_unit="token ids",
-        published=(),
+        published=(
+            Published(0.566, "logistic regression on character n-grams, same split", "zoo/benchmarks/ngrams.py"),
+        ),
+        tried=(
+            "Macro accuracy on validation: 96 units, a dropout of 0.4, rare languages drawn a little less often, none "
+            "hidden: 59.1 %; languages as frequent as they are, log-odds shifted by their frequency then: 58.3 %; "
+            "a balanced loss in place of balanced drawing: 56.5 %; 96 units with one character of ten hidden: 59.2 %.",
+        ),
     ),
 )

@@ -1,9 +1,10 @@
 """bilstm.sst2: sentiment of a sentence, from the weights of `bilstm.imdb`.
 
 Run:      zoo train bilstm.sst2 --seed 0, once bilstm.imdb is there
-Cost:     not measured yet.
+Cost:     2 minutes on one of 2 shared CPU cores.
 Data:     Stanford Sentiment Treebank, two classes, sentences alone; official split.
-Expect:   not measured yet; published: 84.9 % (LSTM), 87.5 % (BiLSTM), both with GloVe and the labels of phrases.
+Expect:   test accuracy 83.9 % (seed 0, the only one so far), 85.9 % on validation;
+          published: 84.9 % (LSTM), 87.5 % (BiLSTM), both with GloVe and the labels of phrases.
 Departs:  from Tai et al. 2015: trained first on the reviews of IMDb, without GloVe and without the labels of phrases.
 """
 

@@ -5,7 +5,8 @@ Run:      zoo train gru.fsdd --seed 0
 Cost:     2 to 5 minutes on 2 shared CPU cores.
 Data:     Free Spoken Digit Dataset, official split: takes 0 to 4 of each digit and speaker are the test; takes 5 to 9
           are held out for validation.
-Expect:   validation accuracy 99.0, 99.0, 99.3 % over seeds 0, 1, 2; test and held-out speakers not measured yet.
+Expect:   accuracy 99.7 % on validation, 99.0 % on test (seed 0, the only one so far); held-out speakers not measured
+          yet.
 Departs:  no published recurrent result to depart from.
 """
 
