@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: setup demo test lint bench eval readme
+.PHONY: setup demo test lint bench bench-report bench-guard eval readme
 
 setup: .venv/.installed
 
@@ -15,8 +15,8 @@ demo: setup  ## the main job: list, load, export three ways, check, time, predic
 	$(BIN)/python -m zoo.demo
 
 test: setup
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
-	$(BIN)/python -m pytest --nbmake notebooks -p no:warnings
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses auto --nbmake notebooks -p no:warnings
 
 lint: setup
 	$(BIN)/ruff format --check .
@@ -24,9 +24,17 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: setup  ## latency of every HAR model on every runtime, interleaved, and the demo; rewrites zoo/benchmarks/results
-	$(BIN)/python -m zoo.benchmarks.latency
+bench: setup  ## every suite, its results as CSV in zoo/benchmarks/results, and the demo; about half an hour
+	for suite in latency inference streaming scaling pretrained layers; do \
+		$(BIN)/python -m zoo.benchmarks.$$suite || exit 1; done
 	$(BIN)/python -m zoo.demo > zoo/benchmarks/results/demo.txt
+
+bench-report: setup  ## the pictures and the README's tables, from the results
+	$(BIN)/python -m zoo.benchmarks.report
+	$(BIN)/python -m zoo.benchmarks.readme
+
+bench-guard: setup  ## the inference suite again: fails if a ratio fell by more than 25 %
+	$(BIN)/python -m zoo.benchmarks.guard
 
 eval: setup  ## every score of every card, again, on Keras and on ONNX ($$ZOO_DATA or a download)
 	$(BIN)/python -m zoo.cli.evaluating

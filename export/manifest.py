@@ -17,6 +17,7 @@ from zoo.errors import InvalidInput, UntrustedFile
 from zoo.spec import Signature, from_json, to_json
 
 KEY = "recurrent_zoo"
+OPERATORS_KEY = f"{KEY}.operators"  # of ONNX files: their recurrent operators, with commas between them
 FILE = "manifest.json"
 SAVED_MODEL_FILE = f"assets.extra/{KEY}.json"
 _RESERVE = 64  # spaces after the embedded text, for the parity that is measured after the file was written

@@ -22,6 +22,7 @@ from export.artifact import Written
 from export.lowering.onnx import MARKER, RULES, OnnxTarget
 from export.lowering.source import Source
 from export.lowering.trace import Tracer, lowered
+from export.manifest import KEY, OPERATORS_KEY
 from export.onnx_graph import Graph, walk, written
 from export.onnx_tidy import tidy
 from export.quantize import quantized
@@ -30,7 +31,7 @@ from zoo.spec import DTYPES, TensorSpec
 
 OPSET = 17
 IR_VERSION = 8
-METADATA_KEY = "recurrent_zoo"
+RECURRENT = ("DynamicQuantizeLSTM", "GRU", "LSTM", "RNN")
 _CONVERTING = threading.Lock()  # tf2onnx and its logger are changed while it runs, so one at a time
 _ELEMENTS = {name: onnx.helper.np_dtype_to_tensor_dtype(np.dtype(name)) for name in DTYPES}
 
@@ -77,7 +78,9 @@ def convert(source: Source, tracer: Tracer) -> onnx.ModelProto:
 
 
 def embed(model: onnx.ModelProto, manifest: str) -> None:
-    onnx.helper.set_model_props(model, {METADATA_KEY: manifest})
+    """The manifest, and which recurrent operators there are: a session of ONNX Runtime does not tell."""
+    found = ",".join(name for name in operators(model) if name in RECURRENT)
+    onnx.helper.set_model_props(model, {KEY: manifest, OPERATORS_KEY: found})
 
 
 def operators(model: onnx.ModelProto) -> dict[str, int]:

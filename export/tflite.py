@@ -44,6 +44,7 @@ def write(
     Raises: InvalidInput for an unknown `quantize` and for calibration data that is missing or does not fit;
     Unsupported for an operator that TFLite does not have, or that it cannot quantise.
     """
+    _require_no_states(source, quantize)
     specs = [_fixed(spec, batch, time) for spec in source.signature.inputs]
     examples = _examples(source, quantize, calibration, batch)
     tracer = tracer or Tracer(_target(quantize))
@@ -127,6 +128,15 @@ def _checked(source: Source, item: Mapping[str, np.ndarray]) -> dict[str, np.nda
                 f"Calibration array {spec.name!r} has shape {list(shape)}; the model needs {spec.describe()}."
             )
     return arrays
+
+
+def _require_no_states(source: Source, quantize: str | None) -> None:
+    states = source.signature.states
+    if quantize in INTEGERS and states:
+        raise Unsupported(
+            f"quantize={quantize!r} cannot stream layer {states[0].layer!r}: integer recurrences start from zero "
+            "states and hand out none. Use quantize='dynamic' or 'float16', or export without streaming."
+        )
 
 
 def _require_integers(

@@ -26,8 +26,8 @@ class TFLiteTarget(Target):
     """Batch static, time static or dynamic.
 
     An LSTM of static batch, with tanh and sigmoid, that starts from zeros and keeps its final states to itself is one
-    `UNIDIRECTIONAL_SEQUENCE_LSTM`. Everything else is written in steps, with the input projection of all steps hoisted
-    into one product. `fused` and `unfused` collect the names of the two kinds.
+    `UNIDIRECTIONAL_SEQUENCE_LSTM`, unless plain steps outrun that. Everything else is written in steps, with the input
+    projection of all steps hoisted into one product. `fused` and `unfused` collect the names of the two kinds.
 
     The fused operator keeps its states in the file from one invocation to the next. With `resets` each starts with one
     step more, whose input and forget gates an extra feature shuts: it sets both states to zero, so that every
@@ -51,7 +51,7 @@ class TFLiteTarget(Target):
         self._numbers = itertools.count()
 
     def recurrence(self, item: Recurrence, x: tf.Tensor, states: States, lengths: tf.Tensor | None) -> Run:
-        fuses = _fuses(item, states) and self.integers != "int16x8"
+        fuses = _fuses(item, states) and self.integers != "int16x8" and not self.outruns(item, x.shape[1])
         if fuses and x.shape[0] is not None:
             self.fused.append(item.name)
             return self._fused(item, x, lengths)
@@ -83,6 +83,23 @@ class TFLiteTarget(Target):
                     238 : 225 KB   258 : 225 KB   320 : 225 KB     422 : 225 KB     629 :  225 KB
         """
         return steps is not None and steps <= UNROLLED_STEPS and steps * recurrent_bytes <= UNROLLED_BYTES
+
+    def outruns(self, item: Recurrence, steps: int | None) -> bool:
+        """Whether plain steps are faster than the fused float operator: written out where they may be; as a `WHILE` up
+        to 100 steps of 128 units and more, up to 200 of 256 and more. Beyond, and where the length is free, they are
+        not: a `WHILE` copies all outputs at every step. LSTM, batch 1, one thread of an x86 server, µs of the fused
+        operator, written out, and as a `WHILE`, 20th percentiles of 45 interleaved calls:
+
+            T              5                  20                   50                 200
+            D=16 H=32      9 :  4 :  13      27 :  14 :  35       63 :  42 :  85     238 :  487
+            D=64 H=64     22 :  8 :  17      71 :  36 :  53      169 :  90 : 135     661 :  811
+            D=64 H=128    51 : 21 :  29     213 : 104 : 118      415 : 365 : 280    1639 : 1637
+            D=64 H=256   189 : 61 :  89     631 : 523 : 346     1569 : 2687 : 982   6131 : 4849
+        """
+        if not self.resets or steps is None:  # quantised, the fused operator computes in integers
+            return False
+        longest = 0 if item.units < 128 else 100 if item.units < 256 else 200
+        return steps <= longest or self.unrolls(steps, item.recurrent_kernel.nbytes)
 
     def roll(self, step: Step, steps: tf.Tensor | int, output: tf.Tensor, states: list[tf.Tensor]) -> Run:
         """Each output goes to its place with `DYNAMIC_UPDATE_SLICE`; a `TensorArray` would copy the whole sequence at

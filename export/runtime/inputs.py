@@ -1,15 +1,17 @@
 """Arrays checked against a signature before they reach a runtime: what is safe is cast, the rest is refused."""
 
 import difflib
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from zoo.errors import InvalidInput
-from zoo.spec import TensorSpec
+from zoo.spec import DTYPES, TensorSpec
 
 Arrays = dict[str, np.ndarray]
+_TYPES = {name: np.dtype(name) for name in DTYPES}
 
 
 def checked(specs: Sequence[TensorSpec], inputs: Mapping[str, Any]) -> Arrays:
@@ -19,10 +21,33 @@ def checked(specs: Sequence[TensorSpec], inputs: Mapping[str, Any]) -> Arrays:
     Raises InvalidInput for a missing or unknown name, a wrong rank, a wrong size of a fixed axis, batch sizes that
     disagree, any other cast, NaN or infinity, an integer that does not fit, and an empty axis.
     """
+    if _fit(specs, inputs):
+        return {spec.name: inputs[spec.name] for spec in specs}
     _check_names(specs, inputs)
     arrays = {spec.name: _array(spec, inputs[spec.name]) for spec in specs}
     _check_batches(specs, arrays)
     return arrays
+
+
+def _fit(specs: Sequence[TensorSpec], inputs: Mapping[str, Any]) -> bool:
+    """Whether nothing has to be cast, copied or refused. Where this is in doubt the answer is no, and the checks below
+    find out; a step of a stream takes tens of microseconds, of which they would take ten and this takes three."""
+    if type(inputs) is not dict or len(inputs) != len(specs):
+        return False
+    batches = set()
+    for spec in specs:
+        array = inputs.get(spec.name)
+        if type(array) is not np.ndarray or array.dtype is not _TYPES[spec.dtype] or not array.flags.c_contiguous:
+            return False
+        if len(array.shape) != len(spec.shape) or 0 in array.shape:
+            return False
+        if any(want is not None and want != size for want, size in zip(spec.shape, array.shape, strict=True)):
+            return False
+        if spec.axes[:1] == ("batch",) and spec.shape[0] is None:
+            batches.add(array.shape[0])
+        if array.dtype.kind == "f" and not math.isfinite(np.vdot(array, array)):
+            return False
+    return len(batches) < 2
 
 
 def _check_names(specs: Sequence[TensorSpec], inputs: Mapping[str, Any]) -> None:

@@ -13,7 +13,8 @@ import numpy as np
 
 from export.runtime import load
 from zoo import registry
-from zoo.benchmarks import latency, results, timing
+from zoo.benchmarks import results, timing
+from zoo.benchmarks.subjects import Subject
 from zoo.spec import ModelSpec
 
 PACKAGES = ("onnxruntime",)
@@ -33,8 +34,8 @@ def measure(tag: str, rounds: int = ROUNDS) -> list[dict[str, Any]]:
 
 def _call(spec: ModelSpec, tag: str) -> Callable[[], Any]:
     runner, size = load(spec.name), STEPS.get(tag)
-    x = latency.example(spec, 1) if size is None else np.ones((1, size, 1), "float32") * 0.1
-    return lambda: runner.run({spec.signature.input_names[0]: x})
+    inputs = Subject(spec.name).inputs(1, size)
+    return lambda: runner.run(inputs)
 
 
 def _row(spec: ModelSpec, tag: str, seconds: float) -> dict[str, Any]:

@@ -4,27 +4,17 @@
 two directions, GRU, on the same data) and write `results/cost.csv`.
 """
 
-import subprocess
-import sys
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 
 from zoo import registry
-from zoo.benchmarks import latency, results
+from zoo.benchmarks import latency, peers, process, results
+from zoo.benchmarks.subjects import Subject
 from zoo.loading import load
 
 NAMES = ("lstm.har", "stacked_lstm.har", "bilstm.har", "gru.har")
-_SERVE = """
-import numpy as np
-import onnxruntime
-from zoo.benchmarks.process import peak_mib
-before = peak_mib()
-session = onnxruntime.InferenceSession({path!r}, providers=["CPUExecutionProvider"])
-session.run(None, {{{name!r}: np.ones({shape!r}, {dtype!r})}})
-print(before, peak_mib())
-"""
 ONNX = "ONNX Runtime"
 
 
@@ -59,12 +49,10 @@ def state_bytes(model: keras.Model) -> int:
 
 def serving_memory(name: str) -> tuple[float, float]:
     """Peak resident MiB of a process with NumPy and ONNX Runtime, before it loads the model and after one answer."""
-    spec = registry.get(name)
-    x = latency.example(spec, 1)
-    path = str(registry.file(name, "model.onnx"))
-    code = _SERVE.format(path=path, name=spec.signature.input_names[0], shape=x.shape, dtype=str(x.dtype))
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    before, peak = map(float, answer.stdout.split())
+    subject, peer = Subject(name), peers.of(ONNX)
+    assert peer.cold is not None
+    codes = ("import numpy, onnxruntime", peer.cold(subject, subject.inputs(1)))
+    before, peak = (process.cold_start(code)["peak_mib"] for code in codes)
     return before, peak
 
 

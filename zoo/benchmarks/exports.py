@@ -5,7 +5,6 @@ deploy, ONNX Runtime or LiteRT, with one thread, at batch 1, on sequences of whi
 that run take turns. A plain file that does not run has no time to compare with.
 """
 
-import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo.benchmarks import results, timing
+from zoo.benchmarks import formats, results, timing
 
 if TYPE_CHECKING:
     import keras
@@ -22,9 +21,7 @@ PACKAGES = ("tensorflow-cpu", "keras", "tf2onnx", "onnxruntime", "ai-edge-litert
 UNITS, STEPS, ROUNDS = 64, 100, 100
 RIGHT = 1e-3  # a larger difference is a wrong answer, not rounding
 FORMATS = {"onnx": "ONNX", "tflite": "TFLite"}
-_SHOWN = {"LSTM", "GRU", "RNN", "Loop", "Scan", "If", "UNIDIRECTIONAL_SEQUENCE_LSTM", "WHILE"}
 _MEASURED = ("status", "operators", "bytes", "max_abs_diff", "p50_ms", "ratio", "bytes_ratio")
-_SHORT = {"UNIDIRECTIONAL_SEQUENCE_LSTM": "fused LSTM"}
 Arrays = dict[str, np.ndarray]
 Run = Callable[[], Sequence[np.ndarray]]
 Write = Callable[["keras.Model", Path], None]
@@ -61,13 +58,13 @@ def _judged(
     try:
         write(model, path)
     except Exception as error:  # plain export fails in many ways; each is a result
-        return row | {"status": f"does not convert: {_line(error)}"}, None
-    row |= {"operators": _operators(path), "bytes": path.stat().st_size}
+        return row | {"status": f"does not convert: {formats.first_line(error)}"}, None
+    row |= {"operators": formats.operators(path), "bytes": path.stat().st_size}
     try:
         run = _RUNTIMES[path.suffix](path, inputs)
         got = run()
     except Exception as error:
-        return row | {"status": f"does not run: {_line(error)}"}, None
+        return row | {"status": f"does not run: {formats.first_line(error)}"}, None
     difference = max(float(np.abs(mine - theirs).max()) for mine, theirs in zip(got, want, strict=True))
     status = "right" if difference <= RIGHT else f"wrong by {difference:.2g}"
     return row | {"status": status, "max_abs_diff": f"{difference:.1e}"}, run
@@ -104,73 +101,10 @@ def _ours(model: "keras.Model", path: Path) -> None:
     (export.to_onnx if path.suffix == ".onnx" else export.to_tflite)(model, path, check=False)  # judged here
 
 
-def _plain(model: "keras.Model", path: Path) -> None:
-    from export.quiet import quiet
-
-    with quiet():
-        model.export(str(path), format="onnx" if path.suffix == ".onnx" else "litert", verbose=False)
+_WRITERS: Mapping[str, Write] = {"ours": _ours, "plain": formats.keras_export}
 
 
-_WRITERS: Mapping[str, Write] = {"ours": _ours, "plain": _plain}
-
-
-def _onnx(path: Path, inputs: Arrays) -> Run:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 4
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    return lambda: session.run(None, inputs)
-
-
-def _litert(path: Path, inputs: Arrays) -> Run:
-    """The inputs stay in place, so that a run is the model alone."""
-    from ai_edge_litert.interpreter import Interpreter
-
-    interpreter = Interpreter(model_path=str(path), num_threads=1)
-    outputs = sorted(interpreter.get_output_details(), key=lambda item: int(item["name"].rpartition(":")[2]))
-    for item in interpreter.get_input_details():
-        name = item["name"].removeprefix("serving_default_").partition(":")[0]
-        interpreter.resize_tensor_input(item["index"], inputs[name].shape)
-        item["array"] = inputs[name]
-    interpreter.allocate_tensors()
-    for item in interpreter.get_input_details():
-        name = item["name"].removeprefix("serving_default_").partition(":")[0]
-        interpreter.set_tensor(item["index"], inputs[name])
-
-    def run() -> list[np.ndarray]:
-        interpreter.invoke()
-        return [interpreter.get_tensor(item["index"]) for item in outputs]
-
-    return run
-
-
-_RUNTIMES: Mapping[str, Callable[[Path, Arrays], Run]] = {".onnx": _onnx, ".tflite": _litert}
-
-
-def _operators(path: Path) -> str:
-    """`LSTM ×2, Loop`: what holds recurrences, and what stock LiteRT lacks (`Flex`)."""
-    if path.suffix == ".onnx":
-        import onnx
-
-        from export.onnx import operators
-
-        found = operators(onnx.load(path))
-    else:
-        from export import tflite_file
-
-        found = tflite_file.operators(path.read_bytes())
-    flex = sum(count for name, count in found.items() if name.startswith("Flex"))
-    shown = {_SHORT.get(name, name): count for name, count in found.items() if name in _SHOWN} | {"Flex": flex}
-    return ", ".join(name + (f" ×{count}" if count > 1 else "") for name, count in shown.items() if count)
-
-
-def _line(error: Exception) -> str:
-    """The first line of an error that says something; Keras puts one before it, and colours."""
-    lines = [re.sub(r"\x1b\[\d*m", "", line).strip() for line in str(error).splitlines()]
-    telling = [line for line in lines if line and not line.startswith("Exception encountered")]
-    return (telling or [type(error).__name__])[0][:120]
+_RUNTIMES: Mapping[str, Callable[[Path, Arrays], Run]] = {".onnx": formats.run_onnx, ".tflite": formats.run_litert}
 
 
 def table() -> str:

@@ -1,90 +1,108 @@
-"""Latency of one prediction: Keras `predict`, Keras under `tf.function`, ONNX Runtime, LiteRT, on the same input.
+"""What a prediction of one model costs, on every format and peer: file, cold start, latency, throughput, memory, score.
 
-Run `python -m zoo.benchmarks.latency` to measure the HAR models and write `results/latency.csv`.
+`zoo bench NAME|PATH` prints it; `make bench` measures the HAR models and writes `results/latency.csv`. How: see
+`zoo/benchmarks/README.md`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
-from export.backends import open_model
 from zoo import registry
-from zoo.benchmarks import results, timing
-from zoo.errors import InvalidInput, ParityError
-from zoo.loading import load
-from zoo.spec import ModelSpec
+from zoo.benchmarks import peers, process, results, side_by_side, subjects
+from zoo.benchmarks.peers import Peer
+from zoo.benchmarks.subjects import Subject
+from zoo.errors import InvalidInput
 
 PACKAGES = ("tensorflow-cpu", "keras", "onnxruntime", "ai-edge-litert")
-KERAS = "Keras predict"
-ALLOWED = 1e-3
+KERAS, ONNX = "Keras predict", "ONNX Runtime"
+AGAINST = ("keras", "litert")
 
 
-def measure(name: str, batches: Sequence[int], rounds: int) -> list[dict[str, Any]]:
-    """One row a runtime and batch size; `ratio_to_keras` is how many times faster than `predict` its median is."""
-    if any(size < 1 for size in batches):
-        raise InvalidInput(f"Batch sizes {list(batches)} must be 1 or more.")
-    spec = registry.get(name)
-    facts = results.conditions(PACKAGES)
-    rows = []
-    for batch in batches:
-        x = example(spec, batch)
-        seconds = timing.interleaved(_candidates(name, x), rounds)
-        medians = {runtime: float(np.median(values)) for runtime, values in seconds.items()}
-        rows += [
-            {
-                "model": name,
-                "runtime": runtime,
-                "batch": batch,
-                "time": x.shape[1],
-                "p50_ms": round(1e3 * medians[runtime], 4),
-                "p90_ms": round(1e3 * float(np.percentile(values, 90)), 4),
-                "ratio_to_keras": round(medians[KERAS] / medians[runtime], 2),
-                "rounds": rounds,
-                **facts,
-            }
-            for runtime, values in seconds.items()
-        ]
-    return rows
+def measure(
+    given: str,
+    batches: Sequence[int],
+    rounds: int,
+    *,
+    against: Sequence[str] = AGAINST,
+    time: int | None = None,
+    threads: Sequence[int] = (1,),
+    quantize: Sequence[str] = (),
+    cold: bool = False,
+) -> list[dict[str, Any]]:
+    """One row a runtime, batch size and number of threads; `ratio_to_keras` is how many times faster than `predict` its
+    median is. Each number of threads has a process of its own.
+
+    Raises UnknownName (model, peer, quantisation), InvalidInput (sizes, a file that a peer cannot read), ParityError.
+    """
+    require_positive("Batch sizes", batches)
+    require_positive("Numbers of threads", threads)
+    subject = subjects.subject(given)
+    peers.require_readable(subject, peers.chosen(against, quantize))
+    request = {"given": given, "batches": batches, "rounds": rounds, "against": against, "time": time}
+    request |= {"quantize": quantize, "cold": cold}
+    facts = {"rounds": rounds, **results.conditions(results.installed(PACKAGES, against))}
+    return [
+        row | facts
+        for count in threads
+        for row in process.apart("zoo.benchmarks.latency:rows", request | {"threads": count}, count)
+    ]
 
 
-def example(spec: ModelSpec, batch: int) -> np.ndarray:
-    """An input of the model: white noise, or tokens, over its window (100 steps where it has none)."""
-    first = spec.signature.inputs[0]
-    shape = (batch, *(size or spec.window or 100 for size in first.shape[1:]))
-    if "int" in first.dtype:
-        return np.ones(shape, first.dtype)
-    return np.random.default_rng(0).standard_normal(shape).astype(first.dtype)
+def rows(
+    given: str,
+    batches: Sequence[int],
+    rounds: int,
+    against: Sequence[str],
+    time: int | None,
+    quantize: Sequence[str],
+    threads: int,
+    cold: bool,
+) -> list[dict[str, Any]]:
+    """The rows of one number of threads, measured in this process."""
+    subject = subjects.subject(given)
+    found = peers.require_readable(subject, peers.chosen(against, quantize))
+    known = {
+        peer.title: side_by_side.described(subject, peer, subject.inputs(batches[0], time), cold)
+        | scored(subject, peer)
+        for peer in found
+    }
+    return [row for batch in batches for row in _of_batch(subject, found, known, batch, time, threads, rounds)]
+
+
+def _of_batch(
+    subject: Subject,
+    found: Sequence[Peer],
+    known: Mapping[str, Mapping[str, Any]],
+    batch: int,
+    time: int | None,
+    threads: int,
+    rounds: int,
+) -> list[dict[str, Any]]:
+    inputs = subject.inputs(batch, time)
+    first = next(iter(inputs.values()))
+    size = {"threads": threads, "batch": batch, "time": first.shape[1] if first.ndim > 1 else 1}
+    made = side_by_side.timed(subject, found, known, inputs, threads, rounds)
+    side_by_side.with_ratio(made, KERAS, "ratio_to_keras")
+    return [{"model": subject.given, "runtime": row["runtime"], **size, **row} for row in made]
+
+
+def scored(subject: Subject, peer: Peer) -> dict[str, Any]:
+    """The score on the test split that the card has of this form of the model, if it has one."""
+    for score in subject.spec.scores if subject.spec and peer.backend else ():
+        if (score.backend, score.quantize) == (peer.backend, peer.quantize) and score.split == "test":
+            return {"metric": score.metric, "score": round(score.value, 4)}
+    return {"metric": "", "score": ""}
+
+
+def require_positive(what: str, sizes: Sequence[int]) -> None:
+    if not sizes or any(size < 1 for size in sizes):
+        raise InvalidInput(f"{what} {list(sizes)} must be 1 or more.")
 
 
 def conditions(rows: Sequence[Mapping[str, Any]]) -> str:
     return f"{rows[0]['time']} steps, {rows[0]['rounds']} rounds, {rows[0]['device']}, {rows[0]['versions']}"
 
 
-def _candidates(name: str, x: np.ndarray) -> dict[str, Callable[[], Any]]:
-    """The same weights everywhere; no row without agreement of the outputs."""
-    import tensorflow as tf
-
-    spec, model = registry.get(name), load(name)
-    graph = tf.function(lambda x: model(x, training=False))
-    onnx, litert = open_model(name, "onnx"), open_model(name, "tflite")
-    inputs, output = {spec.signature.input_names[0]: x}, spec.signature.output_names[0]
-    candidates = {
-        KERAS: lambda: model.predict(x, verbose=0),
-        "Keras tf.function": lambda: graph(x).numpy(),
-        "ONNX Runtime": lambda: onnx.run(inputs)[output],
-        "LiteRT": lambda: litert.run(inputs)[output],
-    }
-    expected = candidates[KERAS]()
-    for runtime, call in candidates.items():
-        difference = float(np.abs(call() - expected).max())
-        if not difference <= ALLOWED:
-            raise ParityError(
-                f"{name}: {runtime} differs from Keras by {difference:.1e} (allowed {ALLOWED:.0e}): nothing was timed."
-            )
-    return candidates
-
-
 if __name__ == "__main__":
-    found = [row for name in registry.names("*.har") for row in measure(name, (1, 32), 50)]
+    found = [row for name in registry.names("*.har") for row in measure(name, (1, 32), 30)]
     print(results.write("latency", found))

@@ -2,14 +2,13 @@
 between `<!-- NAME -->` and `<!-- /NAME -->`, so that no number in the README is typed by hand."""
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from zoo import registry
-from zoo.benchmarks import exports, results, troubles
+from zoo.benchmarks import exports, report, results, troubles
+from zoo.benchmarks.report import markdown
 from zoo.errors import InvalidInput
 from zoo.evaluation import metric, number
 from zoo.spec import ModelSpec
@@ -21,7 +20,7 @@ def models() -> str:
     """One row a pretrained model, from its card, grouped by task."""
     specs = sorted(map(registry.get, registry.names()), key=lambda spec: (spec.task, spec.dataset.name, spec.name))
     rows = [(f"`{spec.name}`", spec.summary, _reached(spec), _published(spec), *_sizes(spec)) for spec in specs]
-    return _table(("name", "what", "test score", "published", "parameters", "ONNX"), rows)
+    return markdown(("name", "what", "test score", "published", "parameters", "ONNX"), rows)
 
 
 def _reached(spec: ModelSpec) -> str:
@@ -34,7 +33,10 @@ def _reached(spec: ModelSpec) -> str:
 
 
 def _published(spec: ModelSpec) -> str:
-    return "; ".join(f"{number(spec.score.metric, item.value)} {item.what}" for item in spec.published) or "–"
+    return (
+        "; ".join(f"{number(item.metric or spec.score.metric, item.value)} {item.what}" for item in spec.published)
+        or "–"
+    )
 
 
 def _sizes(spec: ModelSpec) -> tuple[str, str]:
@@ -57,7 +59,7 @@ def comparison() -> str:
     ]
     facts = f"Mean and half the range of {rows[0]['seeds']} seeds; latency at batch 1, {rows[0]['device']}."
     columns = ("model", "test accuracy", "parameters", "minutes to train, 2 cores", "ms", "ONNX")
-    return f"{_table(columns, body)}\n\n{facts}"
+    return f"{markdown(columns, body)}\n\n{facts}"
 
 
 def latency() -> str:
@@ -79,14 +81,14 @@ def latency() -> str:
         for batch in ("1", "32")
     ]
     facts = f"p50 in ms, windows of {rows[0]['time']} steps; {rows[0]['device']}; {rows[0]['versions']}."
-    return f"{_table(('model', 'batch', *runtimes), body)}\n\n{facts}"
+    return f"{markdown(('model', 'batch', *runtimes), body)}\n\n{facts}"
 
 
 def adding() -> str:
     """Mean squared error of the LSTM and of the SimpleRNN beside it."""
     rows = results.read("adding")
     body = [(f"`{row['recipe']}`", row["test_mean_squared_error"], row["parameters"], row["seconds"]) for row in rows]
-    return _table(("recipe", "test mean squared error", "parameters", "seconds"), body)
+    return markdown(("recipe", "test mean squared error", "parameters", "seconds"), body)
 
 
 def quantized() -> str:
@@ -103,7 +105,7 @@ def quantized() -> str:
     worst = ", ".join(f"{kind} {points:.2f}" for kind, points in lost.items() if "float32" not in kind)
     facts = f"Batch 1, {rows[0]['steps']} steps, one thread; {rows[0]['device']}; {rows[0]['versions']}."
     losses = f"Accuracy points the four HAR models lose at most, on the whole test split: {worst}."
-    return f"{_table(('layer', 'file', 'size', 'smaller', 'faster'), body)}\n\n{facts}\n\n{losses}"
+    return f"{markdown(('layer', 'file', 'size', 'smaller', 'faster'), body)}\n\n{facts}\n\n{losses}"
 
 
 def layers() -> str:
@@ -118,7 +120,7 @@ def layers() -> str:
     first = next(iter(rows.values()))
     facts = f"Medians of {first['rounds']} interleaved rounds, 2 threads; {first['device']}; {first['versions']}."
     heads = ("batch, time, features, units", "LSTM, Keras", "LSTM, PyTorch", "GRU, Keras", "GRU, PyTorch")
-    return f"{_table(heads, body)}\n\n{facts}"
+    return f"{markdown(heads, body)}\n\n{facts}"
 
 
 def _point(row: dict[str, str]) -> str:
@@ -133,6 +135,9 @@ def demo() -> str:
 TABLES = {
     "demo": demo,
     "latency": latency,
+    "inference": report.inference_table,
+    "cold": report.cold_table,
+    "streaming": report.streaming_table,
     "exports": exports.table,
     "quantized": quantized,
     "models": models,
@@ -153,11 +158,6 @@ def fill(text: str) -> str:
         table = make()
         text = pattern.sub(lambda found: f"{found[1]}{table}\n{found[2]}", text)  # noqa: B023  # used at once
     return text
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,22 @@ def conditions(packages: Sequence[str]) -> dict[str, str]:
     }
 
 
+def installed(packages: Sequence[str], against: Sequence[str] = ()) -> list[str]:
+    """`packages`, and those of the peers of these names that are installed."""
+    found = [*packages, *(package for peer in against for package in _PEERS.get(peer, ()))]
+    return [name for name in dict.fromkeys(found) if _version(name)]
+
+
+_PEERS = {"torch": ("torch",), "openvino": ("openvino",), "keras-export": ("tf2onnx",)}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
 def write(name: str, rows: Sequence[Mapping[str, Any]]) -> Path:
     """Rows of the same keys to `results/<name>.csv`, in place of what it held."""
     path = FOLDER / f"{name}.csv"

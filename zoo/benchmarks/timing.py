@@ -5,21 +5,57 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+Call = Callable[[], object]
+
 
 def interleaved(
-    candidates: Mapping[str, Callable[[], object]], rounds: int, warm_up: int = 3, settle: int = 0
+    candidates: Mapping[str, Call],
+    rounds: int,
+    warm_up: int = 3,
+    settle: int = 0,
+    repeats: int = 1,
+    pause: float = 0.0,
+    at_least: float = 0.0,
 ) -> dict[str, np.ndarray]:
-    """Seconds of each call, [rounds] a candidate. Of each turn the first `settle` calls are not timed: in them the
-    threads of the candidate before come to rest, and the caches fill."""
+    """Seconds of each call, [rounds × repeats] a candidate.
+
+    A turn is `repeats` calls. Before it the candidate waits `pause` seconds, in which threads that the one before left
+    spinning go to sleep, and makes `settle` calls that are not timed, and more until `at_least` seconds have passed, in
+    which its own threads spread over the cores and the caches fill.
+    """
     for call in candidates.values():
         for _ in range(warm_up):
             call()
     seconds: dict[str, list[float]] = {name: [] for name in candidates}
     for _ in range(rounds):
         for name, call in candidates.items():
-            for _ in range(settle):
+            time.sleep(pause)
+            _settle(call, settle, at_least)
+            for _ in range(repeats):
+                started = time.perf_counter()
                 call()
-            started = time.perf_counter()
-            call()
-            seconds[name].append(time.perf_counter() - started)
+                seconds[name].append(time.perf_counter() - started)
     return {name: np.array(values) for name, values in seconds.items()}
+
+
+def _settle(call: Call, calls: int, seconds: float) -> None:
+    started = time.perf_counter()
+    for _ in range(calls):
+        call()
+    while time.perf_counter() - started < seconds:
+        call()
+
+
+def summary(seconds: np.ndarray) -> dict[str, float]:
+    """What a row says of its calls: p50, p90 and p99 in ms; `spread`, the middle half of all calls, of the median.
+
+    >>> summary(np.array([0.001, 0.002, 0.002, 0.002, 0.003]))
+    {'p50_ms': 2.0, 'p90_ms': 2.6, 'p99_ms': 2.96, 'spread': 0.0}
+    """
+    low, middle, high, p90, p99 = np.percentile(1e3 * seconds, (25, 50, 75, 90, 99)).tolist()
+    return {
+        "p50_ms": round(middle, 4),
+        "p90_ms": round(p90, 4),
+        "p99_ms": round(p99, 4),
+        "spread": round((high - low) / middle, 3),
+    }

@@ -79,7 +79,7 @@ def torch_step(cell: str, point: Point, device: str = "cpu") -> Step:
     values, weights = problem(cell, point)
     peer = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[cell](point.features, point.units, batch_first=True)
     with torch.no_grad():
-        for parameter, value in zip(peer.parameters(), _for_torch(cell, weights), strict=True):
+        for parameter, value in zip(peer.parameters(), for_torch(cell, weights), strict=True):
             parameter.copy_(torch.from_numpy(np.ascontiguousarray(value)))
     peer, x = peer.to(device), torch.from_numpy(values).to(device)
 
@@ -101,7 +101,7 @@ def import_torch() -> Any:
         raise MissingDependency("This benchmark compares with PyTorch: pip install 'recurrent-zoo[bench]'.") from error
 
 
-def _for_torch(cell: str, weights: Sequence[np.ndarray]) -> list[np.ndarray]:
+def for_torch(cell: str, weights: Sequence[np.ndarray]) -> list[np.ndarray]:
     """weight_ih, weight_hh, bias_ih, bias_hh: a row a gate and unit; a GRU's first two gates change places."""
     kernel, recurrent, bias = weights
     biases = [bias[0], bias[1]] if cell == "gru" else [bias, np.zeros_like(bias)]
