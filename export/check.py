@@ -12,7 +12,7 @@ Inputs that Keras itself refuses (a length a pooling layer cannot take, say) are
 import contextlib
 import dataclasses
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -192,8 +192,9 @@ def check_stream(
         inputs = _sequence(whole.signature.inputs, domains, batch, _STREAMED_STEPS - _STREAMED_STEPS % (chunk or 1))
         steps = inputs[next(iter(moving))].shape[1]
         want, ends = whole.run(inputs), _ends(steps, chunk, random)
-        got = _streamed(candidate.executor, inputs, moving, ends, whole.signature)
-        outputs = [spec for spec in whole.signature.outputs if ends[-1] == steps or _timed(spec)]
+        timed = {spec.name for spec in candidate.executor.signature.outputs if _timed(spec)}
+        got = _streamed(candidate.executor, inputs, moving, ends, whole.signature, timed)
+        outputs = [spec for spec in whole.signature.outputs if ends[-1] == steps or spec.name in timed]
         if ends[-1] < steps:
             want = {spec.name: want[spec.name][:, : got[spec.name].shape[1]] for spec in outputs}
         what = f"a stream of {ends[-1]} steps in chunks, batch {batch}"
@@ -223,24 +224,30 @@ def _sequence(specs: Iterable[TensorSpec], domains: Mapping[str, Domain], batch:
 
 
 def _ends(steps: int, chunk: int | None, random: np.random.Generator) -> list[int]:
-    """Where the chunks end: random lengths up to 40 steps, or whole chunks as far as they go."""
+    """Where the chunks end: random lengths below 40 steps or a third of them all, or whole chunks as far as they go."""
     if chunk is not None:
         return list(range(chunk, steps + 1, chunk))
-    ends = np.cumsum(random.integers(1, 40, steps))
+    ends = np.cumsum(random.integers(1, max(2, min(40, steps // 3)), steps))
     return [*ends[ends < steps].tolist(), steps]
 
 
 def _streamed(
-    executor: Executor, inputs: Arrays, moving: Mapping[str, Any], ends: Sequence[int], expected: Signature
+    executor: Executor,
+    inputs: Arrays,
+    moving: Mapping[str, Any],
+    ends: Sequence[int],
+    expected: Signature,
+    timed: Collection[str],
 ) -> Arrays:
+    """What a stream answers: the outputs named in `timed` joined, the others as they are after the last chunk."""
     stream = executor.stream(batch=len(next(iter(inputs.values()))))
     parts = [
         stream.push({name: array[:, start:end] if name in moving else array for name, array in inputs.items()})
         for start, end in zip([0, *ends], ends, strict=False)
     ]
     return {
-        spec.name: np.concatenate([part[spec.name] for part in parts], axis=1) if _timed(spec) else parts[-1][spec.name]
-        for spec in expected.outputs
+        name: np.concatenate([part[name] for part in parts], axis=1) if name in timed else parts[-1][name]
+        for name in expected.output_names
     }
 
 

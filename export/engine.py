@@ -8,6 +8,7 @@ import dataclasses
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
 
@@ -43,6 +44,11 @@ class Job:
     chunk: int
     quantize: str | None
     calibration: tuple[Arrays, ...]
+
+    @cached_property
+    def reference(self) -> KerasExecutor:
+        """What every file is held against: one for all formats, as it traces the model once for each set of shapes."""
+        return KerasExecutor(self.subject.source, float32=True)
 
 
 @dataclass(frozen=True)
@@ -265,7 +271,7 @@ def _checked(job: Job, name: str, path: Path, draft: Manifest) -> Parity:
             "This is a fault of the exporter: report it."
         )
     candidate = checks.Checked(job.subject.name, name, executor, form.fixes_sizes)
-    whole, known = KerasExecutor(source, float32=True), domains(source)
+    whole, known = job.reference, domains(source)
     if job.streaming:
         report = checks.check_stream(candidate, whole, known, quantize=job.quantize)
         if name == "saved_model":  # which holds the whole model besides

@@ -17,10 +17,11 @@ BLOCKS = [text for language, text in FENCED if language == "python"]
 COMMANDS = sorted({name for language, text in FENCED if not language for name in re.findall(r"\bzoo ([a-z]+) ", text)})
 
 
-@pytest.mark.parametrize("code", BLOCKS, ids=range(len(BLOCKS)))
-def test_the_python_of_the_readme_runs(code, tmp_path):
+def test_the_python_of_the_readme_runs(tmp_path):
+    """Each block by itself, in one process: most of its time is the import of TensorFlow."""
+    code = f"for block in {BLOCKS!r}:\n    exec(compile(block, block, 'exec'), {{}})"
     answer = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
-    assert answer.returncode == 0, answer.stderr
+    assert len(BLOCKS) >= 3 and answer.returncode == 0, answer.stderr
 
 
 def test_every_command_of_the_readme_exists():

@@ -26,7 +26,7 @@ from keras import layers
 from export.lowering import rules
 from export.lowering.describe import describe, has_own_call
 from export.lowering.ledger import Ledger
-from export.lowering.locality import graph_operations, joins, noise, placeholders, refusal, require_local
+from export.lowering.locality import graph_operations, is_timed, joins, noise, placeholders, refusal, require_local
 from export.lowering.plain import PlainTarget
 from export.lowering.recurrence import Recurrence
 from export.lowering.source import Source
@@ -72,6 +72,7 @@ def streaming_source(source: Source, chunk: int | None = None) -> StreamingSourc
     inputs = tuple(moving.get(spec.name, spec) for spec in source.signature.inputs)
     ledger = Ledger(source.signature, chunk)
     outputs = _discover(source, moving, ledger)
+    answers = [_answer(spec, value) for spec, value in zip(source.signature.outputs, outputs, strict=True)]
     if not ledger.states:
         raise Unsupported(
             f"Model {source.model.name!r} has no state to carry: it treats every step alone. "
@@ -81,7 +82,7 @@ def streaming_source(source: Source, chunk: int | None = None) -> StreamingSourc
     inputs += ledger.inputs
     if chunk is not None:
         outputs = _traced(streaming, source.model, streaming.rules, lambda: [_placeholder(spec) for spec in inputs])
-    sized = zip(source.signature.outputs, outputs, strict=False)
+    sized = zip(answers, outputs, strict=False)
     returned = tuple(replace(spec, shape=(*spec.shape[:1], *value.shape[1:])) for spec, value in sized)
     signature = Signature(inputs, (*returned, *ledger.outputs), tuple(ledger.states))
     streaming = replace(streaming, signature=signature)
@@ -148,6 +149,13 @@ class _AlsoEmpty(Target):
         longer = tf.concat([x, tf.zeros([batch, 1, item.features])], 1)
         sequence, finals = self._target.recurrence(item, longer, states, tf.fill([batch], steps))
         return sequence[:, :steps], finals
+
+
+def _answer(spec: TensorSpec, found: tf.Tensor) -> TensorSpec:
+    """An output as the first trace found it: a second axis whose size does not move with time (the hours ahead of a
+    forecast) is none of time, so that an answer replaces the one before it."""
+    timed = "time" not in spec.axes[1:2] or is_timed(found)
+    return spec if timed else replace(spec, axes=(spec.axes[0], "axis1", *spec.axes[2:]))
 
 
 def _like(mask: tf.Tensor, value: tf.Tensor) -> tf.Tensor:

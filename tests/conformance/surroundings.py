@@ -75,7 +75,7 @@ SURROUNDINGS: dict[str, tuple[Feature, ...]] = {
             looped("rows"),
         ),
         Feature(
-            "`RepeatVector`", lambda: chain(layers.LSTM(H), layers.RepeatVector(3), LSTM(H)), onnx(LSTM=2), fused(2)
+            "`RepeatVector`", lambda: chain(layers.LSTM(H), layers.RepeatVector(3), LSTM(H)), onnx(LSTM=2), fused()
         ),
         Feature("`Attention`", lambda: attending(layers.Attention()), onnx(LSTM=1, GRU=1), fused(WHILE=1)),
         Feature(
@@ -132,7 +132,7 @@ SURROUNDINGS: dict[str, tuple[Feature, ...]] = {
             "one value a step added to all features (Keras is wrong about it at batch 1)",
             lambda: graph(one_for_all, sequence(5)),
             onnx(LSTM=1),
-            fused(),
+            loops(0),
         ),
         Feature("`keras.ops` in the graph", lambda: graph(with_ops), onnx(GRU=1), loops()),
         Feature(
@@ -183,13 +183,13 @@ SURROUNDINGS: dict[str, tuple[Feature, ...]] = {
             "one step",
             lambda: chain(BI(LSTM(H, **SEQUENCES)), GRU(H), shape=(1, FEATURES)),
             onnx(LSTM=1, GRU=1),
-            fused(2),
+            loops(0),
         ),
         Feature(
             "batch of 3, 5 steps",
             lambda: graph(BI(layers.LSTM(H)), sequence(5, batch_size=3)),
             onnx(LSTM=1),
-            fused(2),
+            loops(0),
         ),
     ),
     "where the model comes from": (

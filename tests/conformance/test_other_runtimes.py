@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import onnx
 import pytest
@@ -87,12 +88,15 @@ for name in sys.argv[2:]:
 
 
 def test_another_process_writes_the_same_bytes(tmp_path):
-    names = ("sentiment_bilstm", "video_conv_lstm")
-    for name in names:
-        build(name, UNITS).save(tmp_path / f"{name}.keras")
+    models = {name: build(name, UNITS) for name in ("sentiment_bilstm", "video_conv_lstm")}
+    frames = keras.Input((None, 3), name="frames")
+    looped = keras.layers.GRU(3, activation="silu", return_sequences=True)(keras.layers.Masking()(frames))
+    models["loop"] = keras.Model(frames, keras.layers.Dense(2)(looped))
+    for name, model in models.items():
+        model.save(tmp_path / f"{name}.keras")
     environment = os.environ | {"PYTHONHASHSEED": "7", "PYTHONPATH": str(ROOT)}
-    subprocess.run([sys.executable, "-c", SCRIPT, str(tmp_path), *names], env=environment, check=True, cwd=tmp_path)
-    for name in names:
+    subprocess.run([sys.executable, "-c", SCRIPT, str(tmp_path), *models], env=environment, check=True, cwd=tmp_path)
+    for name in models:
         folders = [tmp_path / str(number) for number in range(2)]
         paths = [
             export.to_onnx(tmp_path / f"{name}.keras", folder / f"{name}.onnx", check=False).path for folder in folders

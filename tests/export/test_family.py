@@ -19,6 +19,7 @@ from tests.export.test_streaming_files import litert_stream, onnx_stream
 from zoo import cells, layers
 from zoo.errors import Unsupported
 
+pytestmark = pytest.mark.usefixtures("small_probes")
 MEMBERS = pytest.mark.parametrize("member", FAMILY.values(), ids=FAMILY)
 CHUNKS = (1, 5, 2, 9, 1)
 STEPS = sum(CHUNKS)
@@ -151,9 +152,15 @@ def test_a_cell_behind_strides_is_refused_for_chunks_that_may_be_empty():
         Stream(model)
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float64"])
-@MEMBERS
-def test_a_model_of_another_precision_is_written_in_float32(member, policy, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "policy"),
+    [
+        *((name, "mixed_float16") for name in FAMILY),
+        *((name, policy) for name in ("PeepholeLSTM", "MinGRU") for policy in ("mixed_bfloat16", "float64")),
+    ],
+)
+def test_a_model_of_another_precision_is_written_in_float32(name, policy, tmp_path):
+    member = FAMILY[name]
     layer = layer_of(member, dtype=policy)
     model = chain(layer, dtype="float32")
     twin = chain(layer_of(member), dtype="float32")

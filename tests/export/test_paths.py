@@ -9,6 +9,7 @@ from export import to_onnx, to_saved_model
 from zoo.layers import GRU, LSTM, Bidirectional
 
 H, D = 4, 3
+pytestmark = pytest.mark.usefixtures("small_probes")
 
 
 def model_of(wrapper, layer_type, path):

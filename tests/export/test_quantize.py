@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import quantize_dynamic
 
 import export
-from export import backends, manifest, micro, quantize, runtime
+from export import manifest, micro, quantize, runtime
 from export.check import ALLOWED, Checked, check, check_file
 from export.executors import KerasExecutor
 from export.lowering import source
@@ -23,12 +23,9 @@ from export.onnx_graph import walk
 from export.tflite_integers import preparation
 from tests.export.handmade import SCORES, NumpyExecutor
 from tests.export.onnx_parity import randomised
-from tests.real_data import needs_data
 from zoo import datasets, registry
 from zoo.benchmarks import quantized
-from zoo.cli.arena import arena_bytes
 from zoo.errors import DataMissing, InvalidInput, ParityError, Unsupported
-from zoo.evaluation import evaluate
 
 STEPS, FEATURES = 20, 16
 SEQUENCES = {"return_sequences": True}
@@ -117,20 +114,24 @@ def test_no_product_with_two_neighbouring_weights_leaves_int16(tmp_path):
         assert np.abs(factor.astype("int64")).max() > 63
 
 
-@pytest.mark.parametrize(
-    "stack",
-    [
-        (layers.Bidirectional(layers.LSTM(24, **SEQUENCES)), layers.LSTM(20)),
-        (layers.Masking(), layers.LSTM(24, **SEQUENCES), layers.Bidirectional(layers.GRU(24), merge_mode="sum")),
-        (layers.Conv1D(16, 5, padding="causal"), layers.SimpleRNN(40, **SEQUENCES), layers.Dense(32)),
-        (layers.RNN(layers.LSTMCell(32, activation="hard_tanh")),),
-    ],
-    ids=["stacked and bidirectional", "masked", "convolution", "a cell without an operator"],
-)
+STACKS = {
+    "stacked and bidirectional": (layers.Bidirectional(layers.LSTM(24, **SEQUENCES)), layers.LSTM(20)),
+    "masked": (layers.Masking(), layers.LSTM(24, **SEQUENCES), layers.Bidirectional(layers.GRU(24), merge_mode="sum")),
+    "convolution": (layers.Conv1D(16, 5, padding="causal"), layers.SimpleRNN(40, **SEQUENCES), layers.Dense(32)),
+    "a cell without an operator": (layers.RNN(layers.LSTMCell(32, activation="hard_tanh")),),
+}
+
+
+@pytest.fixture(scope="module", params=STACKS)
+def whole(request, tmp_path_factory):
+    """A model and its file in float32."""
+    model = _model(*STACKS[request.param])
+    return model, export.to_onnx(model, tmp_path_factory.mktemp("full") / "full.onnx")
+
+
 @pytest.mark.parametrize("kind", ["dynamic", "float16"])
-def test_whatever_stands_around_the_file_is_within_its_allowance_and_smaller(stack, kind, tmp_path):
-    model = _model(*(type(layer).from_config(layer.get_config()) for layer in stack))
-    full = export.to_onnx(model, tmp_path / "full.onnx")
+def test_whatever_stands_around_the_file_is_within_its_allowance_and_smaller(whole, kind, tmp_path):
+    model, full = whole
     small = export.to_onnx(model, tmp_path / "small.onnx", quantize=kind)
     assert small.ok and full.max_abs_diff < small.max_abs_diff <= small.allowed == ALLOWED[kind]
     assert small.bytes < (0.6 if kind == "dynamic" else 0.75) * full.bytes
@@ -358,21 +359,6 @@ def test_the_file_of_a_zoo_model_has_the_length_of_its_window(tmp_path):
         _model(layers.LSTM(4)), tmp_path / "m.tflite", spec=spec, quantize="int8", calibration=x
     )
     assert runtime.load(artifact.path).signature.inputs[0].shape == (None, 12, FEATURES)
-
-
-@here
-@needs_data
-@pytest.mark.parametrize("backend", ["onnx", "tflite"])
-@pytest.mark.parametrize("name", registry.names("*.har"))
-def test_int8_of_a_pretrained_model_loses_at_most_half_a_point(name, backend, tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    spec = registry.get(name)
-    executors = [backends.open_model(name, *form) for form in ((backend, "int8"), ("onnx", None))]
-    test = datasets.get(spec.dataset.name).load().test.take(slice(None, None, 4))
-    small, full = (evaluate(executor, test, (spec.score.metric,))[spec.score.metric] for executor in executors)
-    assert small >= full - 0.005
-    if backend == "tflite" and micro.installed():
-        assert arena_bytes(name) == spec.arena_bytes
 
 
 @here

@@ -8,7 +8,9 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 from keras import layers
 
+import export
 from export import onnx, tflite
+from export.executors import open_artifact
 from export.lowering.source import read
 from export.lowering.streaming import streaming_source
 from tests.export.streaming_models import MASKED, MODELS, B, D, H, frames, model_of, random_lengths, tokens
@@ -119,6 +121,18 @@ def test_a_tflite_file_takes_chunks_of_one_length_with_plain_operators(stack, ch
     stream, written = litert_stream(model, tmp_path / "model.tflite", chunk)
     assert_close(stream.run(x, [chunk] * 6), model(x))
     assert not [name for name in written.operators if "SEQUENCE" in name or name.startswith("Flex")]
+
+
+@pytest.mark.parametrize(("format", "chunk"), [("onnx", 5), ("saved_model", 5), ("tflite", 2)])
+def test_a_forecast_of_several_steps_replaces_the_one_before(format, chunk, tmp_path):
+    """Its second axis is the hours ahead, not the steps of the stream: the engine's check joins nothing along it."""
+    model = model_of(LSTM(H), layers.Dense(8), layers.Reshape((4, 2)), shape=(10, D))
+    (artifact,) = export.export(model, format, out=tmp_path, streaming=True, chunk=chunk)
+    executor, x = open_artifact(artifact.path), frames(10, batch=1)
+    stream = executor.stream(batch=1)
+    answers = [stream.push(x[:, start : start + chunk]) for start in range(0, 10, chunk)]
+    assert (artifact.ok, executor.signature.outputs[0].axes) == (True, ("batch", "axis1", "feature"))
+    assert_close(answers[-1], model(x))
 
 
 @pytest.mark.parametrize("layer", MASKED.values(), ids=MASKED)

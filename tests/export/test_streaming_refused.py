@@ -4,6 +4,7 @@ import keras
 import pytest
 from keras import layers, ops
 
+import export
 from export.lowering.source import read
 from export.lowering.streaming import streaming_source
 from tests.export.streaming_models import D, H, Leaky, frames, model_of
@@ -197,6 +198,20 @@ def test_a_model_without_time_is_refused():
     assert refused(layers.Dense(2), shape=(D,)) == (
         "Model 'model' has no time axis to stream over: it takes frames float32 [batch, 3]. Export without streaming."
     )
+
+
+@pytest.mark.parametrize("quantize", ["int8", "int16x8"])
+def test_whole_integers_are_refused_with_the_first_layer_that_has_a_state(quantize, tmp_path):
+    model = model_of(GRU(H, return_sequences=True, name="memory"), LSTM(H))
+    with pytest.raises(Unsupported) as error:
+        export.to_tflite(
+            model, tmp_path / "m.tflite", streaming=True, quantize=quantize, calibration=[{"frames": frames(6)}]
+        )
+    assert str(error.value) == (
+        f"quantize='{quantize}' cannot stream layer 'memory': integer recurrences start from zero states and hand out "
+        "none. Use quantize='dynamic' or 'float16', or export without streaming."
+    )
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("chunk", [0, -1, 2.5, True])

@@ -8,13 +8,13 @@ import sys
 from pathlib import Path
 
 import keras
-import pytest
 
 SUITE = Path(keras.__file__).parent / "src" / "layers" / "rnn"
 ROOT = Path(__file__).parents[2]
 SKIPPED = 2  # `test_session`, which TensorFlow's test case class brings along: not a test of Keras
+PATHS = ("auto", "fused")  # "auto" runs the cell outside of training
 SUBSTITUTION = """
-import keras
+import pytest
 from keras import layers
 import zoo.layers
 
@@ -27,28 +27,39 @@ def chosen(layer, training):
     return "fused" if paths.broken_rule("fused", layer) is None else "cell"
 
 
-paths.chosen = {"auto": paths.chosen, "cell": lambda *_: "cell", "fused": chosen}[PATH]
+@pytest.fixture(autouse=True)
+def path(request, monkeypatch):
+    if request.path.parent.name == "fused":
+        monkeypatch.setattr(paths, "chosen", chosen)
 """
 WITNESS = """
 from keras import layers
+from zoo.layers import paths
 
 def test_the_layers_are_ours():
     assert layers.LSTM.__module__ == layers.GRU.__module__ == "zoo.layers.recurrent"
     assert layers.Bidirectional.__module__ == "zoo.layers.bidirectional"
+
+def test_the_path_is_the_one_meant():
+    layer = layers.LSTM(2)
+    layer.build((1, 2, 3))
+    assert paths.chosen(layer, training=False) == {path!r}
 """
 
 
-@pytest.mark.parametrize("path", ["auto", "cell", "fused"])
-def test_keras_own_tests_pass_with_our_layers_on_every_path(tmp_path, path):
+def test_keras_own_tests_pass_with_our_layers_on_every_path(tmp_path):
     """On "fused" every layer takes it that can, in training or not; the others take the cell."""
-    written = 1
-    for name in ("lstm", "gru", "bidirectional"):
-        shutil.copy(SUITE / f"{name}_test.py", tmp_path)
-        written += len(re.findall(r"^    def test_", (SUITE / f"{name}_test.py").read_text(), re.MULTILINE))
-    (tmp_path / "conftest.py").write_text(f"PATH = {path!r}\n{SUBSTITUTION}")
-    (tmp_path / "witness_test.py").write_text(WITNESS)
+    written = 0
+    (tmp_path / "conftest.py").write_text(SUBSTITUTION)
+    for path in PATHS:
+        (tmp_path / path).mkdir()
+        (tmp_path / path / "witness_test.py").write_text(WITNESS.format(path=path))
+        for name in ("lstm", "gru", "bidirectional"):
+            shutil.copy(SUITE / f"{name}_test.py", tmp_path / path)
+            written += len(re.findall(r"^    def test_", (SUITE / f"{name}_test.py").read_text(), re.MULTILINE))
+    importlib = ("--import-mode=importlib", "-p", "no:cacheprovider")  # the same names in two folders
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", str(tmp_path)],
+        [sys.executable, "-m", "pytest", "-q", "-rs", *importlib, str(tmp_path)],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
         capture_output=True,
@@ -57,4 +68,4 @@ def test_keras_own_tests_pass_with_our_layers_on_every_path(tmp_path, path):
     )
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
     counts = {kind: int(count) for count, kind in re.findall(r"(\d+) (passed|failed|skipped|error)", run.stdout)}
-    assert counts == {"passed": written, "skipped": SKIPPED}, run.stdout[-3000:]
+    assert counts == {"passed": written + 2 * len(PATHS), "skipped": SKIPPED * len(PATHS)}, run.stdout[-3000:]

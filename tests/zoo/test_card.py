@@ -1,5 +1,6 @@
 import dataclasses
 import hashlib
+import shutil
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from export import runtime
 from zoo import datasets, loading, recipes, registry
 from zoo.cli import card
+from zoo.cli.arena import arena_bytes
 from zoo.datasets import Dataset, Split, Splits
 from zoo.errors import InvalidInput
 from zoo.evaluation import METRICS, Metric
@@ -35,17 +37,32 @@ def load():
 DATA = Dataset(DatasetRef("har", "Movements", "https://example.org", "CC0", "nobody"), ("weak", "strong"), load)
 
 
+pytestmark = pytest.mark.usefixtures("small_probes")
+ONNX, EVERY_FORM = (("onnx", None),), card.FORMS
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """The folder with the runs of two seeds of the small recipe."""
+    runs = tmp_path_factory.mktemp("trained") / "runs"
+    for seed in (0, 1):
+        training.train(SMALL, runs / "gru.har" / f"seed{seed}", seed=seed, dataset=DATA)
+    return runs
+
+
 @pytest.fixture
-def zoo_of_one(tmp_path, monkeypatch):
-    """A registry of its own, the small recipe in place of gru.har's, and the folder with its runs of two seeds."""
+def zoo_of_one(trained, tmp_path, monkeypatch):
+    """A registry of its own, the small recipe in place of gru.har's, and a folder with its runs. Of the exported forms
+    one alone is scored, and no arena measured, but where a test asks for it."""
     (tmp_path / "pretrained").mkdir()
     monkeypatch.setattr(registry, "ROOT", tmp_path / "pretrained")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(recipes, "get", lambda name: SMALL)
     monkeypatch.setattr(datasets, "get", lambda name: DATA)
+    monkeypatch.setattr(card, "FORMS", ONNX)
+    monkeypatch.setattr(card, "arena_bytes", lambda name: None)
     registry.get.cache_clear()
-    for seed in (0, 1):
-        training.train(SMALL, tmp_path / "runs" / "gru.har" / f"seed{seed}", seed=seed)
+    shutil.copytree(trained, tmp_path / "runs")
     yield tmp_path / "runs"
     registry.get.cache_clear()
 
@@ -78,6 +95,8 @@ def test_what_is_shipped_loads_by_name_and_matches_its_card(zoo_of_one):
 
 
 def test_the_card_holds_further_metrics_scores_of_other_commands_and_a_score_for_every_form(zoo_of_one, monkeypatch):
+    monkeypatch.setattr(card, "FORMS", EVERY_FORM)
+    monkeypatch.setattr(card, "arena_bytes", arena_bytes)
     monkeypatch.setattr(recipes, "get", lambda name: dataclasses.replace(SMALL, also=("mean_squared_error",)))
     monkeypatch.setitem(METRICS, "mean_squared_error", Metric(lambda y, logits: float(np.mean(logits)), False))
     elsewhere = Score("accuracy", "held-out speaker", 0.75, 6, seeds=(0.5, 1.0))

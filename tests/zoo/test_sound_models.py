@@ -8,6 +8,7 @@ from zoo.errors import Unsupported
 from zoo.features import ctc
 
 WAVE = np.random.default_rng(0).uniform(-0.3, 0.3, (2, 1500, 1)).astype("float32")
+pytestmark = pytest.mark.usefixtures("small_probes")
 SOUND = {"sample_rate": 8000, "window": 128, "hop": 80, "bands": 12, "recurrence": "lstm", "units": [5]}
 CTC = {**SOUND, "bidirectional": True, "classes": 4}
 SPOTTER = {**SOUND, "classes": 4, "filters": 6, "kernel": 4, "stride": 2}

@@ -14,24 +14,11 @@ from zoo.errors import InvalidInput, UnknownName, UntrustedFile
 from zoo.recipes import checkpoint, training
 from zoo.recipes.checkpoint import Progress
 
-SMALL = """
+KILLED = """
 import sys
 from pathlib import Path
-from zoo import recipes
-from zoo.datasets import Splits, adding
-from zoo.recipes import training
-import dataclasses, numpy as np
-def splits():
-    rng = np.random.default_rng(0)
-    return Splits(*(adding.generate(rng, count, 20) for count in (600, 100, 100)))
-recipe = dataclasses.replace(
-    recipes.get("lstm.adding"), config={"recurrence": "lstm", "units": [8], "features": 2, "dropout": 0.2},
-    batch_size=50, average=0.9, augment=lambda rng, split: dataclasses.replace(
-        split, x=split.x + rng.normal(size=split.x.shape).astype("float32") * 0.01))
-def report(step):
-    print(step.epoch, step.step, flush=True)
-training.train(recipe, Path(sys.argv[1]), seed=3, epochs=3, resume="--resume" in sys.argv,
-    dataset=dataclasses.replace(adding.DATASET, load=splits), report=report)
+from tests.zoo import test_training
+test_training.dropping(Path(sys.argv[1]), report=lambda step: print(step.epoch, step.step, flush=True))
 """
 
 
@@ -60,11 +47,28 @@ def weights(folder):
     return found
 
 
-def run(folder, *arguments, until=None):
-    """A training in a process of its own, killed with SIGKILL at the progress line `until`."""
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+def dropping(folder, **options):
+    """A run of all that is drawn at random: dropout, augmentation, the order of the examples."""
+
+    def splits():
+        rng = np.random.default_rng(0)
+        return datasets.Splits(*(adding.generate(rng, count, 20) for count in (600, 100, 100)))
+
+    def shaken(rng, split):
+        return dataclasses.replace(split, x=split.x + rng.normal(size=split.x.shape).astype("float32") * 0.01)
+
+    config = {"recurrence": "lstm", "units": [8], "features": 2, "dropout": 0.2}
+    settings = {"config": config, "batch_size": 50, "average": 0.9, "augment": shaken}
+    recipe = dataclasses.replace(recipes.get("lstm.adding"), **settings)
+    dataset = dataclasses.replace(adding.DATASET, load=splits)
+    training.train(recipe, folder, seed=3, epochs=3, dataset=dataset, **options)
+
+
+def killed(folder, until):
+    """The same in a process of its own, killed with SIGKILL at the progress line `until`."""
+    environment = {**os.environ, "PYTHONPATH": os.getcwd()}
     process = subprocess.Popen(
-        [sys.executable, "-c", SMALL, str(folder), *arguments], stdout=subprocess.PIPE, text=True, env=environment
+        [sys.executable, "-c", KILLED, str(folder)], stdout=subprocess.PIPE, text=True, env=environment
     )
     with process.stdout:
         for line in process.stdout:
@@ -74,9 +78,9 @@ def run(folder, *arguments, until=None):
 
 
 def test_a_run_killed_in_the_middle_ends_with_the_weights_of_an_unbroken_run(tmp_path):
-    assert run(tmp_path / "unbroken") == 0
-    assert run(tmp_path / "broken", until="2 7") == -signal.SIGKILL
-    assert run(tmp_path / "broken", "--resume") == 0
+    dropping(tmp_path / "unbroken")
+    assert killed(tmp_path / "broken", until="2 7") == -signal.SIGKILL
+    dropping(tmp_path / "broken", resume=True)
     expected, found = weights(tmp_path / "unbroken"), weights(tmp_path / "broken")
     assert expected.keys() == found.keys() and len(expected) > 5
     for name in expected:

@@ -37,8 +37,15 @@ def run(path, trials=2, recipe=RECIPE, **options):
     return tune(recipe, path, trials=trials, **{"epochs": 2, "dataset": DATA, **options})
 
 
-def test_the_recipe_itself_is_the_first_trial_and_the_best_is_no_worse(tmp_path):
-    found = run(tmp_path / "study.db", trials=4)
+@pytest.fixture(scope="module")
+def tuned(tmp_path_factory):
+    """The folder of a study of four trials, and what it found."""
+    folder = tmp_path_factory.mktemp("tuned")
+    return folder, run(folder / "study.db", trials=4)
+
+
+def test_the_recipe_itself_is_the_first_trial_and_the_best_is_no_worse(tuned):
+    _, found = tuned
     assert [trial.number for trial in found.trials] == [0, 1, 2, 3]
     assert (
         found.default.settings
@@ -53,8 +60,8 @@ def test_the_recipe_itself_is_the_first_trial_and_the_best_is_no_worse(tmp_path)
     assert found.best.value == min(trial.value for trial in found.trials)
 
 
-def test_every_setting_stays_in_its_space(tmp_path):
-    found = run(tmp_path / "study.db", trials=4)
+def test_every_setting_stays_in_its_space(tuned):
+    _, found = tuned
     for trial in found.trials:
         for name, item in space(RECIPE).items():
             value = trial.settings[name]
@@ -70,19 +77,19 @@ def test_a_recipes_own_settings_lie_in_its_space(name):
         assert not (isinstance(item, Range) and item.log and item.low <= 0)
 
 
-def test_the_best_is_an_override_that_the_recipe_takes(tmp_path):
-    found = run(tmp_path / "study.db", trials=3)
-    content = json.loads((tmp_path / "study.json").read_text())
+def test_the_best_is_an_override_that_the_recipe_takes(tuned):
+    folder, found = tuned
+    content = json.loads((folder / "study.json").read_text())
     assert content["recipe"] == "lstm.adding" and content["settings"] == found.best.settings
     assert content["found"] == {
         "metric": "mean_squared_error",
         "validation": found.best.value,
         "validation_of_the_default": found.default.value,
-        "trials": 3,
+        "trials": 4,
         "epochs_a_trial": 2,
         "study": "study.db",
     }
-    recipe = override.read(tmp_path / "study.json", RECIPE)
+    recipe = override.read(folder / "study.json", RECIPE)
     assert recipe.learning_rate == found.best.settings["learning_rate"]
 
 
