@@ -12,7 +12,7 @@ import keras
 SUITE = Path(keras.__file__).parent / "src" / "layers" / "rnn"
 ROOT = Path(__file__).parents[2]
 SKIPPED = 2  # `test_session`, which TensorFlow's test case class brings along: not a test of Keras
-PATHS = ("auto", "fused")  # "auto" runs the cell outside of training
+PATHS = ("auto", "cell", "fused")
 SUBSTITUTION = """
 import pytest
 from keras import layers
@@ -23,14 +23,16 @@ from zoo.layers import paths
 layers.LSTM, layers.GRU, layers.Bidirectional = zoo.layers.LSTM, zoo.layers.GRU, zoo.layers.Bidirectional
 
 
-def chosen(layer, training):
+def fused(layer, training):
     return "fused" if paths.broken_rule("fused", layer) is None else "cell"
+
+
+CHOSEN = {"auto": paths.chosen, "cell": lambda layer, training: "cell", "fused": fused}
 
 
 @pytest.fixture(autouse=True)
 def path(request, monkeypatch):
-    if request.path.parent.name == "fused":
-        monkeypatch.setattr(paths, "chosen", chosen)
+    monkeypatch.setattr(paths, "chosen", CHOSEN[request.path.parent.name])
 """
 WITNESS = """
 from keras import layers

@@ -49,9 +49,9 @@ def measure(
 ) -> dict[str, Any]:
     """What `zoo eval --json` prints; `seconds` are those of the runs alone."""
     spec = registry.get(name)
-    examples_of = _split(spec.dataset.name, split)
     with quiet():  # LiteRT announces its delegates on standard error
         executor = opened(spec, backend, quantize)
+    examples_of = _split(spec.dataset.name, split)
     metric = metric or spec.score.metric
     started = time.perf_counter()
     value = score_of(executor, examples_of, (metric,))[metric]
