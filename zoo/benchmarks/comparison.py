@@ -68,7 +68,7 @@ def plot(rows: Sequence[Mapping[str, Any]], path: Path) -> Path:
             panel.scatter(x, y, s=area, alpha=0.75, zorder=2)
             panel.annotate(row["model"], (x, y), xytext=(7, 6), textcoords="offset points", fontsize=8)
         panel.set(title=tag, xlabel="ms at batch 1, ONNX Runtime, one thread", ylabel="test accuracy, %")
-        panel.margins(0.25)
+        panel.margins(x=0.4, y=0.25)
         panel.grid(alpha=0.3)
     figure.savefig(path, dpi=110)
     return path

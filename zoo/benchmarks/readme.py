@@ -2,6 +2,7 @@
 between `<!-- NAME -->` and `<!-- /NAME -->`, so that no number in the README is typed by hand."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +50,7 @@ def comparison() -> str:
     body = [
         (
             f"`{row['model']}`",
-            f"{100 * float(row['mean']):.1f} ± {100 * float(row['half_range']):.1f} %",
+            _spread(row),
             f"{int(row['parameters']):,}",
             row["training_minutes"],
             row["p50_ms"],
@@ -57,9 +58,14 @@ def comparison() -> str:
         )
         for row in rows
     ]
-    facts = f"Mean and half the range of {rows[0]['seeds']} seeds; latency at batch 1, {rows[0]['device']}."
+    facts = f"Mean and half the range over the seeds; latency at batch 1, {rows[0]['device']}."
     columns = ("model", "test accuracy", "parameters", "minutes to train, 2 cores", "ms", "ONNX")
     return f"{markdown(columns, body)}\n\n{facts}"
+
+
+def _spread(row: Mapping[str, str]) -> str:
+    mean, half_range = 100 * float(row["mean"]), 100 * float(row["half_range"])
+    return f"{mean:.1f} ± {half_range:.1f} %, {row['seeds']} seeds" if row["seeds"] != "1" else f"{mean:.1f} %, 1 seed"
 
 
 def latency() -> str:

@@ -2,7 +2,7 @@
 
 Run:      zoo train lstm.fsdd --seed 0
           python -m zoo.benchmarks.speakers lstm.fsdd (each speaker held out once)
-Cost:     1 to 3 minutes on 2 shared CPU cores.
+Cost:     2 to 5 minutes on one of 2 shared CPU cores.
 Data:     Free Spoken Digit Dataset, official split: takes 0 to 4 of each digit and speaker are the test; takes 5 to 9
           are held out for validation.
 Expect:   accuracy 99.7 % on validation, 98.0 % on test (seed 0, the only one so far); held-out speakers not measured
