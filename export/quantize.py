@@ -1,17 +1,14 @@
 """Smaller ONNX files: the weights of a finished model in int8 or float16, with what ONNX Runtime can compute in them.
 
 float16: every large float32 constant is stored in half precision.
-dynamic: `LSTM` becomes `DynamicQuantizeLSTM` and a product with a constant `MatMulInteger`; both measure the range of
-their activations at each call. All other large weights are stored in int8, with a scale for each channel.
+dynamic: `LSTM` becomes `DynamicQuantizeLSTM`, a large `GRU` a `Scan` of integer steps (`onnx_integer_gru.py`) and a
+product with a constant `MatMulInteger`; all measure the range of their activations at each call. All other large
+weights are stored in int8, with a scale for each channel.
 int8: the same file; ONNX Runtime has no LSTM for activations of a fixed range, so there is nothing to calibrate.
 
-What is stored small without arithmetic of its own, `GRU` first of all, is turned back by a `Cast` (and a `Mul` by the
-scales) that ONNX Runtime computes once, as it loads the file: from then on it is the float model, and as fast. A
+What is stored small without arithmetic of its own, a small `GRU` first of all, is turned back by a `Cast` (and a `Mul`
+by the scales) that ONNX Runtime computes once, as it loads the file: from then on it is the float model, and as fast. A
 `DequantizeLinear` it would compute anew at every call.
-
-Why no GRU in integer steps: `zoo/benchmarks/quantized.py` measures a `Scan` of `DynamicQuantizeMatMul` and the
-arithmetic of the gates, after one product with the inputs of all steps. The dozen operators of a step cost more than
-the smaller product saves, up to 256 units: see `zoo/benchmarks/results/quantized.csv`.
 """
 
 from collections.abc import Callable
@@ -21,8 +18,8 @@ import numpy as np
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from export.onnx_graph import nested, reads, walk
+from export.onnx_integer_gru import MICROSOFT, UNITS, integer_gru, is_eligible
 
-MICROSOFT = "com.microsoft"
 SMALLEST = 1024  # elements; below this the operators around a small constant take more bytes than it saves
 _LARGEST_FLOAT16 = 65504.0
 _RECURRENT = ("GRU", "RNN", "LSTM", "DynamicQuantizeLSTM")
@@ -35,17 +32,17 @@ _NOTHING_NOTE = f"No constant has {SMALLEST} elements or more, and there is no L
 Stored = tuple[list[NodeProto], list[TensorProto]]
 
 
-def quantized(model: ModelProto, kind: str) -> tuple[ModelProto, list[str]]:
+def quantized(model: ModelProto, kind: str, *, integer_gru_from: int = UNITS) -> tuple[ModelProto, list[str]]:
     """A smaller copy of `model`, whose constants are initializers, and what the user should know about it.
 
-    kind: "dynamic", "float16" or "int8".
+    kind: "dynamic", "float16" or "int8"; in integers a GRU of `integer_gru_from` units or more computes in them.
     """
     small = ModelProto()
     small.CopyFrom(model)
     if kind == "float16":
         _store(small.graph, _float16)
     else:
-        _integer_arithmetic(small)
+        _integer_arithmetic(small, integer_gru_from)
         _store(small.graph, _int8)
     return small, _notes(model, small, kind)
 
@@ -63,27 +60,29 @@ def _notes(model: ModelProto, small: ModelProto, kind: str) -> list[str]:
     if kept:
         notes.append(
             f"ONNX Runtime has no int8 GRU or SimpleRNN: the weights of {', '.join(map(repr, kept))} are int8 in the "
-            "file and float32 once it is loaded, so the file is smaller and as fast as float32. Steps of integer "
-            "products in a Scan were measured, and were slower than that (zoo/benchmarks/results/quantized.csv)."
+            "file and float32 once it is loaded, so the file is smaller and as fast as float32. A GRU with reset_after "
+            f"computes in integers from {UNITS} units on; below, that was measured to be slower "
+            "(zoo/benchmarks/results/quantized.csv)."
         )
     return notes
 
 
-def _integer_arithmetic(model: ModelProto) -> None:
-    """Every `LSTM` and every large product with a constant of the outermost graph, in place."""
-    graph, rewriter = model.graph, _Rewriter(model.graph)
+def _integer_arithmetic(model: ModelProto, integer_gru_from: int) -> None:
+    """Every `LSTM`, large `GRU` and large product with a constant of the outermost graph, in place."""
+    graph, rewriter = model.graph, _Rewriter(model.graph, integer_gru_from)
     _replace(graph.node, [new for node in graph.node for new in rewriter.rewritten(node)])
     used = {name for node in graph.node for name in reads(node)}
     kept = [tensor for tensor in graph.initializer if tensor.name in used]
     _replace(graph.initializer, [*kept, *rewriter.added.values()])
-    if any(node.domain == MICROSOFT for node in graph.node):
+    if any(node.domain == MICROSOFT for node in walk(graph)):
         model.opset_import.append(helper.make_opsetid(MICROSOFT, 1))
 
 
 class _Rewriter:
     """Float nodes into integer ones. Constants that several nodes read are quantised once: `added`, by name."""
 
-    def __init__(self, graph: GraphProto) -> None:
+    def __init__(self, graph: GraphProto, integer_gru_from: int) -> None:
+        self.integer_gru_from = integer_gru_from
         floats = [tensor for tensor in graph.initializer if tensor.data_type == TensorProto.FLOAT]
         self.constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in floats}
         self.added: dict[str, TensorProto] = {}
@@ -91,6 +90,8 @@ class _Rewriter:
     def rewritten(self, node: NodeProto) -> list[NodeProto]:
         if node.op_type == "LSTM" and {node.input[1], node.input[2]} <= self.constants.keys():
             return [self._lstm(node)]
+        if node.op_type == "GRU" and {node.input[1], node.input[2]} <= self.constants.keys():
+            return self._gru(node)
         weight = self.constants.get(node.input[1]) if node.op_type == "MatMul" else None
         if weight is not None and weight.ndim == 2 and weight.size >= SMALLEST:
             return self._product(node, weight)
@@ -113,12 +114,17 @@ class _Rewriter:
         new.attribute.extend(node.attribute)
         return new
 
+    def _gru(self, node: NodeProto) -> list[NodeProto]:
+        kernel, recurrent = (self.constants[name] for name in node.input[1:3])
+        units = recurrent.shape[-1]
+        if units < self.integer_gru_from or not is_eligible(node):
+            return [node]
+        bias = self.constants.get("".join(node.input[3:4]), np.zeros((len(kernel), 6 * units), "float32"))
+        return integer_gru(node, (kernel, recurrent, bias), self._factor, self._add)
+
     def _product(self, node: NodeProto, weight: np.ndarray) -> list[NodeProto]:
-        """x W as ((x_int8 - x_zero_point) W_int8) (x_scale W_scale), with a scale for each column of W."""
-        values, scales = _in_integers(weight, (1,), _factor_scales(weight, (1,)))
-        stored, scale = f"{node.input[1]}_int8", f"{node.input[1]}_scale"
-        self._add(stored, values)
-        self._add(scale, scales.ravel())
+        """x W as ((x_int8 - x_zero_point) W_int8) (x_scale W_scale)."""
+        stored, scale = self._factor(node.input[1], weight)
         x, x_scale, x_zero, total, real, both = (
             f"{node.name}_{what}" for what in ("x", "x_scale", "x_zero_point", "integers", "cast", "scale")
         )
@@ -130,8 +136,13 @@ class _Rewriter:
             helper.make_node("Mul", [real, both], node.output, f"{node.name}_scaled"),
         ]
 
+    def _factor(self, name: str, weight: np.ndarray) -> tuple[str, str]:
+        """The matrix [K, N] in int8, and its scales, one for each column."""
+        values, scales = _in_integers(weight, (1,), _factor_scales(weight, (1,)))
+        return self._add(f"{name}_int8", values), self._add(f"{name}_scale", scales.ravel())
+
     def _add(self, name: str, value: np.ndarray) -> str:
-        self.added[name] = numpy_helper.from_array(np.ascontiguousarray(value), name)
+        self.added[name] = numpy_helper.from_array(np.asarray(value, order="C"), name)
         return name
 
 

@@ -1,21 +1,23 @@
 """Quantised files against float ones: speed and size of one recurrent layer, and scores of the pretrained models.
 
 Run `python -m zoo.benchmarks.quantized` to write `results/quantized.csv` and `results/quantized_scores.csv`. The first
-also holds what was tried for the GRU and does not ship, because it is slower.
+also holds what was tried for the GRU and does not ship, because it is slower: integer steps below
+`export.onnx_integer_gru.UNITS`, and weights behind a `DequantizeLinear`.
 """
 
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 
 from export import to_onnx, to_tflite
 from export.backends import open_model
+from export.onnx_integer_gru import UNITS
+from export.quantize import quantized
 from export.runtime import load
 from zoo import datasets, registry
 from zoo.benchmarks import results, timing
@@ -90,9 +92,12 @@ def _files(model: keras.Model, x: np.ndarray, folder: Path) -> dict[str, Path]:
         files[f"tflite {quantize}"] = artifact.path
     proto = onnx.load(files[f"onnx {FLOAT}"])
     if any(node.op_type == "GRU" for node in proto.graph.node):
-        for what, tried in (("Scan of DynamicQuantizeMatMul", _scan(proto)), ("DequantizeLinear", _dequantized(proto))):
+        tried = {"DequantizeLinear": _dequantized(proto)}
+        if model.layers[-1].units < UNITS:
+            tried["integer steps"], _ = quantized(proto, "dynamic", integer_gru_from=1)
+        for what, file in tried.items():
             files[f"onnx {what}, not shipped"] = folder / f"{what}.onnx"
-            onnx.save(tried, files[f"onnx {what}, not shipped"])
+            onnx.save(file, files[f"onnx {what}, not shipped"])
     return files
 
 
@@ -112,51 +117,6 @@ def _weights(model: onnx.ModelProto) -> tuple[onnx.NodeProto, list[np.ndarray]]:
 def _int8(weight: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
     scale = (np.abs(weight).max(axis=axis, keepdims=True) / 127).astype("float32")
     return np.rint(weight / scale).astype("int8"), scale.ravel()
-
-
-def _scan(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The float GRU file with integer products: one with all inputs, then one a step in the body of a `Scan`."""
-    _, (kernel, recurrent, bias) = _weights(model)
-    units = recurrent.shape[1]
-    (w, w_scale), (r, r_scale) = _int8(kernel.T, 0), _int8(recurrent.T, 0)
-    constants: Mapping[str, np.ndarray] = {
-        "W": w, "W_scale": w_scale, "R": r, "R_scale": r_scale, "b": bias[: 3 * units], "c": bias[3 * units :],
-        "parts": np.array([2 * units, units]), "zero": np.zeros((1, units), "float32"),
-    }  # fmt: skip
-    x, y = model.graph.input[0], model.graph.output[0]
-    nodes = [
-        helper.make_node("Transpose", [x.name], ["by_time"], perm=[1, 0, 2]),
-        helper.make_node("DynamicQuantizeMatMul", ["by_time", "W", "W_scale", "", "b"], ["p"], domain="com.microsoft"),
-        helper.make_node("Scan", ["zero", "p"], [y.name], body=_body(units), num_scan_inputs=1),
-    ]
-    tensors = [numpy_helper.from_array(np.ascontiguousarray(value), name) for name, value in constants.items()]
-    graph = helper.make_graph(nodes, "gru", [x], [y], tensors)
-    return helper.make_model(graph, opset_imports=_opsets(), ir_version=model.ir_version)
-
-
-def _body(units: int) -> onnx.GraphProto:
-    """h, x W + b -> the next h."""
-    steps = (
-        ("DynamicQuantizeMatMul", ["h", "R", "R_scale", "", "c"], ["q"]),
-        ("Split", ["q", "parts"], ["q_zr", "q_n"]),
-        ("Split", ["p_t", "parts"], ["p_zr", "p_n"]),
-        ("Add", ["p_zr", "q_zr"], ["sum_zr"]),
-        ("Sigmoid", ["sum_zr"], ["zr"]),
-        ("Split", ["zr"], ["z", "r"]),
-        ("Mul", ["r", "q_n"], ["reset"]),
-        ("Add", ["p_n", "reset"], ["sum_n"]),
-        ("Tanh", ["sum_n"], ["n"]),
-        ("Sub", ["h", "n"], ["difference"]),
-        ("Mul", ["z", "difference"], ["kept"]),
-        ("Add", ["n", "kept"], ["h_next"]),
-    )
-    options: dict[str, dict[str, Any]] = {"DynamicQuantizeMatMul": {"domain": "com.microsoft"}, "Split": {"axis": 1}}
-    nodes = [helper.make_node(kind, reads, makes, **options.get(kind, {})) for kind, reads, makes in steps]
-    h, p, out = (
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, size])
-        for name, size in (("h", units), ("p_t", 3 * units), ("h_next", units))
-    )
-    return helper.make_graph(nodes, "step", [h, p], [out])
 
 
 def _dequantized(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -181,12 +141,10 @@ def _dequantized(model: onnx.ModelProto) -> onnx.ModelProto:
     return changed
 
 
-def _opsets() -> list[onnx.OperatorSetIdProto]:
-    return [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
-
-
 if __name__ == "__main__":
     facts = results.conditions(PACKAGES)
-    measured = [row | facts for kind in ("LSTM", "GRU") for units in (64, 128, 256) for row in speed(kind, units, 200)]
+    measured = [
+        row | facts for kind in ("LSTM", "GRU") for units in (64, 128, 256, 512) for row in speed(kind, units, 200)
+    ]
     print(results.write("quantized", measured))
     print(results.write("quantized_scores", [row | facts for name in registry.names("*.har") for row in scores(name)]))

@@ -98,11 +98,17 @@ def adding() -> str:
 
 
 def quantized() -> str:
-    """Size and speed of each quantised file beside the float one, at 128 units; and what the HAR models lose."""
-    rows = [row for row in results.read("quantized") if row["units"] == "128"]
+    """Size and speed of each quantised file beside the float one, and what the HAR models lose."""
+    rows = results.read("quantized")
+    ratios = {(row["layer"], row["file"], row["units"]): f"{row['ratio']}×" for row in rows}
+    units = list(dict.fromkeys(row["units"] for row in rows))
     body = [
-        (row["layer"], row["file"], f"{int(row['bytes']) / 1024:.0f} KiB", f"{row['smaller']}×", f"{row['ratio']}×")
+        (
+            *(row["layer"], row["file"], f"{int(row['bytes']) / 1024:.0f} KiB", f"{row['smaller']}×"),
+            *(ratios.get((row["layer"], row["file"], size), "–") for size in units),
+        )
         for row in rows
+        if row["units"] == "128"
     ]
     lost: dict[str, float] = {}
     for row in results.read("quantized_scores"):
@@ -111,7 +117,8 @@ def quantized() -> str:
     worst = ", ".join(f"{kind} {points:.2f}" for kind, points in lost.items() if "float32" not in kind)
     facts = f"Batch 1, {rows[0]['steps']} steps, one thread; {rows[0]['device']}; {rows[0]['versions']}."
     losses = f"Accuracy points the four HAR models lose at most, on the whole test split: {worst}."
-    return f"{markdown(('layer', 'file', 'size', 'smaller', 'faster'), body)}\n\n{facts}\n\n{losses}"
+    heads = ("layer", "file", "size at 128 units", "smaller", *(f"faster at {size}" for size in units))
+    return f"{markdown(heads, body)}\n\n{facts}\n\n{losses}"
 
 
 def layers() -> str:

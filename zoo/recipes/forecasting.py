@@ -12,7 +12,7 @@ _LIMITS = (
 )
 
 
-def recipe(recurrence: str, table: str, horizon: int, published: tuple[Published, ...], epochs: int = 7) -> Recipe:
+def recipe(recurrence: str, table: str, horizon: int, published: tuple[Published, ...], epochs: int = 8) -> Recipe:
     """The recipe of `recurrence`.`table`_`horizon`."""
     rows = "hours" if table == "etth1" else "quarters of an hour"
     return Recipe(
@@ -27,8 +27,8 @@ def recipe(recurrence: str, table: str, horizon: int, published: tuple[Published
             "hours": 24 / ett.ROWS_A_DAY[table],
             "look_back": ett.LOOK_BACK,
             "horizon": horizon,
-            "segment": 24,
-            "units": 128,
+            "segment": 48,
+            "units": 256,
             "dropout": 0.5,
         },
         dataset=f"{table}_{horizon}",
@@ -37,7 +37,7 @@ def recipe(recurrence: str, table: str, horizon: int, published: tuple[Published
         also=("standardised_mae",),
         epochs=epochs,
         batch_size=64,
-        learning_rate=1e-3,
+        learning_rate=2e-3,
         weight_decay=1e-4,
         average=0.99,
         card=CardText(

@@ -76,7 +76,7 @@ def recipe(name: str, summary: str, config: dict[str, Any]) -> Recipe:
             "hop": 80,
             "bands": 32,
             "band_dropout": 0.1,
-            "filters": 80,
+            "filters": 72,
             "kernel": 4,
             "stride": 2,
             "dropout": 0.3,

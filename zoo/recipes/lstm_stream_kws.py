@@ -13,5 +13,5 @@ from zoo.recipes import kws
 RECIPE = kws.recipe(
     "lstm_stream.kws",
     "An LSTM spots yes, no, up and down in a stream of 20 ms packets, as they are said.",
-    {"recurrence": "lstm", "units": [88]},
+    {"recurrence": "lstm", "units": [64]},
 )
