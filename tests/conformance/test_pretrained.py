@@ -31,6 +31,8 @@ NOT_STREAMING = {
     "bilstm.names": "the backward direction needs the whole name",
     "bilstm.sst2": "the backward direction needs the whole sentence",
     "bilstm_ctc.fsdd": "the backward direction needs the whole string of digits",
+    "gru.etth1_192": "the segments of the look-back are cut from its end",
+    "gru.etth1_96": "the segments of the look-back are cut from its end",
     "gru.fsdd": "the frames of the end reach over the end of the clip",
     "gru.imdb": "mean and maximum over time need the whole review",
     "lstm.fsdd": "the frames of the end reach over the end of the clip",

@@ -242,7 +242,8 @@ def test_a_microphone_needs_sounddevice(zoo_command, installed, monkeypatch):
     assert (answer.code, answer.err) == (
         2,
         "zoo: --microphone needs the package sounddevice and the PortAudio library (import of sounddevice halted; None "
-        "in sys.modules). Run: pip install sounddevice. A recording works without: zoo listen NAME FILE.wav\n",
+        "in sys.modules). Run: pip install 'recurrent-zoo[microphone]'. A recording works without: zoo listen NAME "
+        "FILE.wav\n",
     )
 
 

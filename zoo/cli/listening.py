@@ -63,7 +63,7 @@ def _microphone(rate: int, size: int) -> Iterator[np.ndarray]:
     except (ImportError, OSError) as error:  # OSError: the package is there, the PortAudio library is not
         raise MissingDependency(
             f"--microphone needs the package sounddevice and the PortAudio library ({error}). "
-            "Run: pip install sounddevice. A recording works without: zoo listen NAME FILE.wav"
+            "Run: pip install 'recurrent-zoo[microphone]'. A recording works without: zoo listen NAME FILE.wav"
         ) from error
     with sounddevice.InputStream(samplerate=rate, channels=1, blocksize=size, dtype="float32") as device:
         print(f"listening to {sounddevice.query_devices(device.device)['name']}", file=sys.stderr, flush=True)
