@@ -103,20 +103,8 @@ def _function(source: Source) -> Any:
 
 
 def _converted(source: Source, function: Any, target: OnnxTarget) -> onnx.ModelProto:
-    import tf2onnx
-
-    graph, renamed = _frozen(function.get_concrete_function())
-    inputs = [name for name, final in renamed.items() if final.startswith("input")]
-    outputs = [name for name, final in renamed.items() if final.startswith("output")]
     with _CONVERTING, _quiet(), _without_guesses():
-        proto, _ = tf2onnx.convert.from_graph_def(
-            graph,
-            input_names=inputs,
-            output_names=outputs,
-            opset=OPSET,
-            custom_op_handlers=target.handlers(),
-            tensors_to_rename=renamed,
-        )
+        proto = _translated(*_frozen(function.get_concrete_function()), target)
     unknown = sorted({node.op_type for node in walk(proto.graph) if not onnx.defs.has(node.op_type, node.domain)})
     if MARKER in unknown:
         raise ExportError(
@@ -129,6 +117,36 @@ def _converted(source: Source, function: Any, target: OnnxTarget) -> onnx.ModelP
             "Replace the layer that makes them, or compute them outside the model."
         )
     return proto
+
+
+def _translated(graph_def: Any, renamed: dict[str, str], target: OnnxTarget) -> onnx.ModelProto:
+    """What `tf2onnx.convert.from_graph_def` does, with its optimizers at work on one graph. It would copy the graph for
+    each of them in each round, a quarter of all its time, so as to do without one that raises."""
+    from tf2onnx import optimizer, tf_loader, tfonnx
+
+    inputs, outputs = ([name for name in renamed if renamed[name].startswith(side)] for side in ("input", "output"))
+    with tf.Graph().as_default():
+        graph_def = tf_loader.tf_optimize(inputs, outputs, graph_def)
+
+    def optimized(catch_errors: bool) -> Any:
+        with tf.Graph().as_default() as loaded:
+            tf.import_graph_def(graph_def, name="")
+            found = tfonnx.process_tf_graph(
+                loaded,
+                continue_on_error=True,
+                opset=OPSET,
+                custom_op_handlers=target.handlers(),
+                input_names=inputs,
+                output_names=outputs,
+                tensors_to_rename=renamed,
+            )
+            return optimizer.optimize_graph(found, catch_errors)
+
+    try:
+        found = optimized(catch_errors=False)
+    except Exception:  # whatever it is, tf2onnx goes on without that optimizer
+        found = optimized(catch_errors=True)
+    return found.make_model("traced by the exporter")
 
 
 def _frozen(concrete: Any) -> tuple[Any, dict[str, str]]:
@@ -144,8 +162,7 @@ def _frozen(concrete: Any) -> tuple[Any, dict[str, str]]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """tf2onnx logs every step and every failed guess, and TensorFlow that tf2onnx's way of freezing is an old one; what
-    matters is checked on the result."""
+    """tf2onnx logs every step and every failed guess; what matters is checked on the result."""
     loggers = [logging.getLogger(name) for name in ("tf2onnx", "tensorflow")]
     levels = [logger.level for logger in loggers]
     try:

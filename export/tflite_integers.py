@@ -23,7 +23,7 @@ _WEIGHTED = {
 
 
 def convert(converter: Any) -> bytes:
-    """The model of a `tf.lite.TFLiteConverter` that is set up for int8 with its calibration data."""
+    """The model of a TFLite converter that is set up for int8 with its calibration data."""
     from tensorflow.lite.python.convert import mlir_quantize
 
     converter._experimental_calibrate_only = True  # as `tf.lite.experimental.QuantizationDebugger` does

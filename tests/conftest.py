@@ -18,6 +18,18 @@ def pytest_collection_finish():
 
 
 @pytest.fixture(scope="module")
+def plain_graphs():
+    """TensorFlow runs its graphs as they were traced. To optimise a small one takes longer than to run it; for tests
+    whose answer has to be that of an eager model, an oracle or another runtime either way."""
+    from tensorflow import config
+
+    before = config.optimizer.get_experimental_options().get("disable_meta_optimizer", False)
+    config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    yield
+    config.optimizer.set_experimental_options({"disable_meta_optimizer": before})
+
+
+@pytest.fixture(scope="module")
 def small_probes():
     """The engine's own check on inputs of one size, for tests that hold every file against Keras once more, or that are
     about something else: `tests/export/test_engine.py` and `test_check.py` are about the check."""

@@ -114,6 +114,8 @@ def recurrents(draw: st.DrawFn) -> Recurrent:
         fits = kind.endswith("GRU") if name == "reset_after" else name != "recurrent_activation" or kind != "SimpleRNN"
         if fits and draw(st.integers(0, 3)) == 3:
             options[name] = draw(st.sampled_from(values))
+    if options.get("recurrent_activation") == "tanh":
+        options.pop("activation", None)  # an unbounded one is chaos, where a rounding error is all that differs
     cells = draw(st.sampled_from([0, 0, 0, 1, 2])) if kind in CELLS else 0
     merge = draw(st.sampled_from([None, None, *MERGES]))
     if merge is not None:

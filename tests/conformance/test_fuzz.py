@@ -19,7 +19,7 @@ from zoo.errors import InvalidInput, ParityError, Unsupported
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "25"))
 STEPS = 7
 pytestmark = [
-    pytest.mark.usefixtures("small_probes"),
+    pytest.mark.usefixtures("small_probes", "plain_graphs"),
     # Pooling ends a mask, and attention over one step weighs nothing: Keras warns of what is drawn here on purpose.
     pytest.mark.filterwarnings("ignore:.*does not support masking:UserWarning"),
     pytest.mark.filterwarnings("ignore:You are using a softmax over axis:UserWarning"),

@@ -1,7 +1,7 @@
 """Every cell of the conformance matrix: a right file that holds what the matrix says, or the error that is there.
 
-A SavedModel is Keras' own computation, traced: of the rows about recurrent layers alone it is written for the first
-feature only, unless `CONFORMANCE=all` is set.
+A SavedModel is Keras' own computation, traced: of the rows about layers, their masks and what stands around them it is
+written for the first feature only, unless `CONFORMANCE=all` is set. Every refusal is compared.
 """
 
 import os
@@ -28,18 +28,18 @@ WRITE = {
     "tflite": (export.to_tflite, "model.tflite"),
     "saved_model": (export.to_saved_model, "saved_model"),
 }
-ROWS_OF_LAYERS = (  # `tests/export/test_family.py` and `test_saved_model.py` write others of them
-    *("layers", "`Bidirectional`", "`RNN` of cells", "options and states", "activations", "the LSTM family"),
-    "around recurrent layers",
+ROWS_OF_LAYERS = (  # `tests/export/test_family.py` and `test_saved_model.py` write others of them, masked ones too
+    *("layers", "`Bidirectional`", "`RNN` of cells", "options and states", "activations", "the LSTM family", "masks"),
+    *("around recurrent layers", "other layers around them"),
 )
 LEFT_OUT = {
     (f"{row}: {feature.name}", "saved_model")
     for row in ROWS_OF_LAYERS
     for feature in FEATURES_BY_ROW[row][1:]
-    if os.environ.get("CONFORMANCE") != "all"
+    if os.environ.get("CONFORMANCE") != "all" and not isinstance(feature.saved_model, Refused)
 }
 STEPS, TOKENS = 7, 9
-pytestmark = pytest.mark.usefixtures("small_probes")
+pytestmark = pytest.mark.usefixtures("small_probes", "plain_graphs")
 LENGTHS = (STEPS, 4, 1)
 PATTERNS = {
     "unpadded": np.ones((3, STEPS), bool),
@@ -60,7 +60,7 @@ class Subject:
 
 
 @pytest.fixture(scope="module", params=CASES)
-def subject(request, tmp_path_factory, small_probes):
+def subject(request, tmp_path_factory, small_probes, plain_graphs):
     feature = CASES[request.param]
     model = feature.build()
     formats = [

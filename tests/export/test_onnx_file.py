@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import onnx
 import pytest
+import tf2onnx.optimizer
 import tf2onnx.tfonnx
 from keras import layers
 from onnx.reference import ReferenceEvaluator
@@ -144,6 +145,13 @@ def test_export_leaves_the_model_tf2onnx_and_logging_as_they_were(tmp_path, capf
     assert tf2onnx.tfonnx.rewriter_lstm_tf2 is rewriter
     assert (logging.getLogger("tf2onnx").level, logging.getLogger().level) == levels
     assert capfd.readouterr() == ("", "")
+
+
+def test_an_optimizer_of_tf2onnx_that_raises_is_done_without(tmp_path, monkeypatch):
+    broken = []
+    monkeypatch.setitem(tf2onnx.optimizer._optimizers, "fold_constants", lambda: broken.append(1) or broken[9])
+    assert worst_difference(chain(layers.LSTM(4), layers.Dense(2)), tmp_path, batches()) < TOLERANCE
+    assert len(broken) > 1
 
 
 def test_an_operator_onnx_lacks_is_named(tmp_path):

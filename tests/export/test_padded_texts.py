@@ -11,7 +11,7 @@ from export.runtime.onnx import OnnxExecutor
 from zoo import models
 
 RNG = np.random.default_rng(0)
-pytestmark = pytest.mark.usefixtures("small_probes")
+pytestmark = pytest.mark.usefixtures("small_probes", "plain_graphs")
 STACK = {"recurrence": "lstm", "units": [3, 4], "bidirectional": True, "vocabulary": 30, "classes": 5}
 FAMILIES = {
     "tagger": {**STACK, "frequent": 12, "vectors": 4, "embedding": 3, "alphabet": 40, "width": 6, "character": 3,
@@ -27,12 +27,14 @@ def model(request):
     return models.build(request.param, FAMILIES[request.param], name=request.param)
 
 
-@pytest.fixture(scope="module", params=["keras", *EXECUTORS])
-def executor(request, model, tmp_path_factory, small_probes):
-    if request.param == "keras":
-        return KerasExecutor(read(model))
-    (artifact,) = export.export(model, to=(request.param,), out=tmp_path_factory.mktemp(request.param))
-    return EXECUTORS[request.param](artifact.path)
+@pytest.fixture(scope="module")
+def files(model, tmp_path_factory, small_probes, plain_graphs):
+    return {file.format: file.path for file in export.export(model, EXECUTORS, out=tmp_path_factory.mktemp("files"))}
+
+
+@pytest.fixture(params=["keras", *EXECUTORS])
+def executor(request, model, files):
+    return KerasExecutor(read(model)) if request.param == "keras" else EXECUTORS[request.param](files[request.param])
 
 
 def texts(signature, lengths):

@@ -40,6 +40,13 @@ def train(folder, **options):
     return training.train(RECIPE, folder, dataset=dataclasses.replace(adding.DATASET, load=load), **options)
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """The folder of a finished run, what it returned and what it reported."""
+    folder, steps = tmp_path_factory.mktemp("trained") / "run", []
+    return folder, train(folder, report=steps.append), steps
+
+
 def weights(folder):
     found = {}
     with h5py.File(folder / "model.weights.h5") as file:
@@ -96,27 +103,26 @@ def test_the_kept_weights_are_those_of_the_best_epoch(tmp_path):
     assert np.mean((answer - split.y) ** 2) == pytest.approx(trained.validation, rel=1e-4)
 
 
-def test_every_step_and_epoch_is_reported(tmp_path):
-    steps = []
-    train(tmp_path / "run", report=steps.append)
+def test_every_step_and_epoch_is_reported(trained):
+    _, _, steps = trained
     assert [(step.epoch, step.step) for step in steps if step.validation is None] == [
         (epoch, step) for epoch in (1, 2) for step in (1, 2, 3, 4)
     ]
     assert [step.epoch for step in steps if step.validation is not None] == [1, 2]
 
 
-def test_another_seed_gives_other_weights(tmp_path):
-    first, second = (train(tmp_path / str(seed), seed=seed).model.get_weights() for seed in (0, 1))
+def test_another_seed_gives_other_weights(trained, tmp_path):
+    first, second = (run.model.get_weights() for run in (trained[1], train(tmp_path / "run", seed=1)))
     assert any(np.abs(a - b).max() > 1e-3 for a, b in zip(first, second, strict=True))
 
 
-def test_a_folder_with_a_run_is_not_overwritten(tmp_path):
-    train(tmp_path / "run")
+def test_a_folder_with_a_run_is_not_overwritten(trained):
+    folder, before = trained[0], weights(trained[0])
     with pytest.raises(InvalidInput) as error:
-        train(tmp_path / "run")
-    assert str(error.value) == (
-        f"{tmp_path / 'run'} holds a run already: go on with --resume, or choose another --out."
-    )
+        train(folder)
+    assert str(error.value) == f"{folder} holds a run already: go on with --resume, or choose another --out."
+    for name, value in weights(folder).items():
+        np.testing.assert_array_equal(value, before[name])
 
 
 def test_a_folder_with_something_else_is_left_alone(tmp_path):
@@ -163,13 +169,13 @@ def test_weights_are_never_half_written(tmp_path, monkeypatch):
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["checkpoint.npz", "model.weights.h5"]
 
 
-def test_another_run_is_not_resumed(tmp_path):
-    train(tmp_path / "run")
+def test_another_run_is_not_resumed(trained):
+    folder = trained[0]
     with pytest.raises(InvalidInput) as error:
-        train(tmp_path / "run", seed=1, resume=True)
+        train(folder, seed=1, resume=True)
     identity = {"recipe": "lstm.adding", "config": RECIPE.config, "seed": 0, "epochs": 2}
     assert str(error.value) == (
-        f"{tmp_path / 'run' / 'checkpoint.npz'} is a run of {identity}, not of { ({**identity, 'seed': 1}) }: "
+        f"{folder / 'checkpoint.npz'} is a run of {identity}, not of { ({**identity, 'seed': 1}) }: "
         "choose another --out."
     )
 

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -42,6 +43,13 @@ def tuned(tmp_path_factory):
     """The folder of a study of four trials, and what it found."""
     folder = tmp_path_factory.mktemp("tuned")
     return folder, run(folder / "study.db", trials=4)
+
+
+@pytest.fixture
+def begun(tuned, tmp_path):
+    """The file of a copy of that study, to go on with, and what it found so far."""
+    shutil.copy(tuned[0] / "study.db", tmp_path)
+    return tmp_path / "study.db", tuned[1]
 
 
 def test_the_recipe_itself_is_the_first_trial_and_the_best_is_no_worse(tuned):
@@ -93,11 +101,11 @@ def test_the_best_is_an_override_that_the_recipe_takes(tuned):
     assert recipe.learning_rate == found.best.settings["learning_rate"]
 
 
-def test_a_study_goes_on_where_it_stopped(tmp_path):
-    first = run(tmp_path / "study.db", trials=2)
-    second = run(tmp_path / "study.db", trials=3)
-    assert second.trials[:2] == first.trials and len(second.trials) == 3
-    assert run(tmp_path / "study.db", trials=1) == second
+def test_a_study_goes_on_where_it_stopped(begun):
+    path, first = begun
+    second = run(path, trials=5)
+    assert second.trials[:4] == first.trials and len(second.trials) == 5
+    assert run(path, trials=1) == second
 
 
 def test_a_trial_that_falls_behind_is_cut_short(tmp_path, monkeypatch):
@@ -133,17 +141,16 @@ def test_a_run_that_diverges_is_a_trial_cut_short(tmp_path, monkeypatch):
     assert found.best.value == 0.5
 
 
-def test_an_interrupted_trial_starts_again(tmp_path):
-    tried = []
+def test_an_interrupted_trial_starts_again(begun):
+    path, tried = begun[0], []
 
     def interrupt(step):
         raise KeyboardInterrupt
 
-    run(tmp_path / "study.db", trials=1)
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "study.db", trials=2, report=interrupt, started=lambda number, settings: tried.append(settings))
-    found = run(tmp_path / "study.db", trials=2)
-    assert len(found.trials) == 2 and found.trials[1].settings == tried[0]
+        run(path, trials=5, report=interrupt, started=lambda number, settings: tried.append(settings))
+    found = run(path, trials=5)
+    assert len(found.trials) == 5 and found.trials[4].settings == tried[0]
 
 
 KILLED = """
@@ -177,9 +184,8 @@ def fails(kind, call, text):
     assert str(error.value) == text
 
 
-def test_another_study_is_not_continued(tmp_path):
-    path = tmp_path / "study.db"
-    run(path, trials=1)
+def test_another_study_is_not_continued(begun):
+    path, _ = begun
     identity = {"config": RECIPE.config, "epochs": 2, "recipe": "lstm.adding", "seed": 0}
     other = {**identity, "epochs": 3}
     fails(

@@ -7,7 +7,7 @@ import platform
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from zoo.errors import InvalidInput, ParityError, Unsupported
 from zoo.evaluation import evaluate, examples, metric
 from zoo.features.translation import Translator
 from zoo.recipes import Recipe, checkpoint
+from zoo.recipes.batches import runner
 from zoo.spec import ModelSpec, Score, Signature, from_json, to_json
 
 FORMS = (
@@ -111,17 +112,18 @@ class _Run:
             halve(self.model)
 
     def scores(self, split: Split) -> dict[str, float]:
-        parts = PIPELINES.get(self.recipe.task, Pipeline).PARTS
-        executors = [of_keras(self.model, part) for part in parts]
-        return evaluate(self._judged(executors), split, (self.recipe.metric, *self.recipe.also))
+        return evaluate(self._judged, split, (self.recipe.metric, *self.recipe.also))
 
-    def _judged(self, executors: Sequence[Any]) -> Any:
-        """What the scores are measured on: the executor, or the two of a translator as one."""
+    @cached_property
+    def _judged(self) -> Any:
+        """What the scores of all splits are measured on: an executor; of a translator its two halves, with no trace for
+        each length there is."""
+        parts = PIPELINES.get(self.recipe.task, Pipeline).PARTS
         tokenizer = datasets.get(self.recipe.dataset).tokenizer
-        if len(executors) == 1 or tokenizer is None:
-            return executors[0]
-        encoder, decoder = executors
-        return Translator(encoder.run, decoder.run, tokenizer())
+        if len(parts) == 1 or tokenizer is None:
+            return of_keras(self.model, parts[0])
+        encoder, decoder = (runner(part_of(self.model, part)) for part in parts)
+        return Translator(encoder, decoder, tokenizer())
 
 
 def _fill(folder: Path, recipe: Recipe, run: _Run, scores: list[Score]) -> ModelSpec:

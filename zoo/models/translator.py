@@ -45,7 +45,7 @@ def build(config: Config) -> keras.Model:
     source, target = _tokens("source"), _tokens("target")
     memory, keys, *states = _encode(layer, source)
     logits, *_ = _decode(layer, target, source, memory, keys, *states)
-    return keras.Model({"source": source, "target": target}, logits, name="translator")
+    return keras.Model({"source": source, "target": target}, layers.Identity(name="logits")(logits), name="translator")
 
 
 def parts(model: keras.Model) -> dict[str, keras.Model]:

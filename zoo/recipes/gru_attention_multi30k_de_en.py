@@ -8,5 +8,16 @@ Departs:  from Luong et al. 2015 as zoo/recipes/multi30k.py says.
 """
 
 from zoo.recipes import multi30k
+from zoo.spec import Published
 
-RECIPE = multi30k.recipe("de", "en", ())
+RECIPE = multi30k.recipe(
+    "de",
+    "en",
+    (
+        Published(
+            28.8,
+            "GRU with attention, greedy search, BLEU of lower-cased tokens",
+            "https://github.com/bentrevett/pytorch-seq2seq (tutorial 4)",
+        ),
+    ),
+)
