@@ -176,12 +176,23 @@ def _largest(value: np.ndarray, channels: tuple[int, ...]) -> np.ndarray:
 
 def _store(graph: GraphProto, form: Callable[[TensorProto, str], Stored]) -> None:
     """Every large float32 constant of `graph` and of the graphs inside it in a smaller form, and before all other nodes
-    those that make it float32 again under its old name."""
+    those that make it float32 again under its old name. A matrix that is another one transposed, as where an embedding
+    is the output layer, too, is not stored again."""
     made: list[NodeProto] = []
+    matrices: dict[tuple[tuple[int, ...], bytes], str] = {}
     kept: list[TensorProto] = []
     readers = {name: node.op_type for node in walk(graph) for name in node.input}
     for tensor in graph.initializer:
         large = tensor.data_type == TensorProto.FLOAT and np.prod(tensor.dims) >= SMALLEST
+        if large and len(tensor.dims) == 2:
+            value = numpy_helper.to_array(tensor)
+            twin = matrices.get((value.T.shape, value.T.tobytes()))
+            if twin:
+                made.append(
+                    helper.make_node("Transpose", [twin], [tensor.name], f"{tensor.name}_transposed", perm=[1, 0])
+                )
+                continue
+            matrices[value.shape, value.tobytes()] = tensor.name
         nodes, constants = form(tensor, readers.get(tensor.name, "")) if large else ([], [tensor])
         made, kept = made + nodes, kept + constants
     for inner in (inner for node in graph.node for inner in nested(node)):

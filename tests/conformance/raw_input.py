@@ -59,6 +59,10 @@ def review(spec, rng, folder):
     return "A great film, but I didn't like its boring end. 7/10!"
 
 
+def sentence(spec, rng, folder):
+    return ["A dog.", "Two dogs are playing in the snow."] if "_en_" in spec.name else ["Ein Hund.", "Zwei Hunde."]
+
+
 def prompt(spec, rng, folder):
     return "ROMEO:"
 
@@ -76,4 +80,5 @@ RAW = {
     "text classification": surnames,
     "text generation": prompt,
     "transcription": digits,
+    "translation": sentence,
 }

@@ -26,6 +26,7 @@ from tests.export.onnx_parity import randomised
 from zoo import datasets, registry
 from zoo.benchmarks import quantized
 from zoo.errors import DataMissing, InvalidInput, ParityError, Unsupported
+from zoo.layers import TiedEmbedding
 
 STEPS, FEATURES = 20, 16
 SEQUENCES = {"return_sequences": True}
@@ -375,6 +376,13 @@ def test_a_full_integer_file_is_checked_with_input_like_that_of_its_calibration(
     probed = Checked("m", "tflite", runtime.load(path), fixes_sizes=True)
     with pytest.raises(ParityError):
         check(probed, KerasExecutor(source.read(model)), {}, quantize="int8")
+
+
+def test_a_matrix_that_is_used_transposed_too_is_stored_once(tmp_path):
+    tokens, embedding = keras.Input((None,), dtype="int32", name="tokens"), TiedEmbedding(40, 32)
+    model = randomised(keras.Model(tokens, embedding(layers.GRU(32, **SEQUENCES)(embedding(tokens)), reverse=True)))
+    artifact = export.to_onnx(model, tmp_path / "m.onnx", quantize="float16")
+    assert [value.shape for value in _stored(artifact.path).values() if value.size == 40 * 32] == [(40, 32)]
 
 
 @here

@@ -41,7 +41,9 @@ def _published(spec: ModelSpec) -> str:
 
 
 def _sizes(spec: ModelSpec) -> tuple[str, str]:
-    return f"{spec.parameters:,}", f"{spec.bytes['model.onnx'] / 1024:.0f} KiB"
+    """Parameters, and the bytes of the ONNX file for whole sequences, or of those of an encoder and its decoder."""
+    size = sum(size for file, size in spec.bytes.items() if file.endswith(".onnx") and file != "streaming.onnx")
+    return f"{spec.parameters:,}", f"{size / 1024:.0f} KiB"
 
 
 def comparison() -> str:

