@@ -53,6 +53,7 @@ FIRST = {  # of the models whose layers are the same
     (spec.family, spec.architecture): spec.name for spec in map(zoo.describe, reversed(NAMES))
 }
 BUDGET = {"text generation": 12, "translation": 12}  # MiB of all files; 8 for every other task
+WHOLE_BUDGET = 80  # MiB of all models
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -107,6 +108,10 @@ def sample(spec, batch=2):
 
 def test_every_exemption_names_a_real_model():
     assert NOT_STREAMING.keys() <= set(NAMES)
+
+
+def test_all_models_together_keep_their_budget():
+    assert sum(sum(zoo.describe(name).bytes.values()) for name in NAMES) <= WHOLE_BUDGET * 1024**2
 
 
 def test_the_card_is_complete(name):

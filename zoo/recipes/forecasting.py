@@ -49,6 +49,7 @@ def recipe(recurrence: str, table: str, horizon: int, published: tuple[Published
             input_unit="as in the file: HUFL, HULL, MUFL, MULL, LUFL, LULL (loads), OT (oil temperature, °C)",
             published=published,
             window=ett.LOOK_BACK,
+            half=True,
         ),
     )
 
