@@ -11,7 +11,7 @@ from export.runtime.onnx import OnnxExecutor
 from zoo import models
 
 RNG = np.random.default_rng(0)
-pytestmark = pytest.mark.usefixtures("small_probes", "plain_graphs")
+pytestmark = pytest.mark.usefixtures("small_probes")
 STACK = {"recurrence": "lstm", "units": [3, 4], "bidirectional": True, "vocabulary": 30, "classes": 5}
 FAMILIES = {
     "tagger": {**STACK, "frequent": 12, "vectors": 4, "embedding": 3, "alphabet": 40, "width": 6, "character": 3,
@@ -28,7 +28,7 @@ def model(request):
 
 
 @pytest.fixture(scope="module")
-def files(model, tmp_path_factory, small_probes, plain_graphs):
+def files(model, tmp_path_factory, small_probes):
     return {file.format: file.path for file in export.export(model, EXECUTORS, out=tmp_path_factory.mktemp("files"))}
 
 

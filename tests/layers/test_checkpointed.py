@@ -54,7 +54,6 @@ def assert_equal(found, expected):
 
 @pytest.mark.parametrize(("sequences", "masked"), [(True, True), (False, False)], ids=["sequences, masked", "last"])
 @pytest.mark.parametrize("kind", LAYERS)
-@pytest.mark.usefixtures("plain_graphs")
 def test_gradients_are_those_of_the_layer_alone(kind, sequences, masked):
     mask = MASK if masked else None
     alone, wrapped = pair(LAYERS[kind], return_sequences=sequences)
@@ -112,7 +111,6 @@ def test_initial_and_final_states_have_their_gradients():
     assert_equal(gradients(wrapped, X, initial_state=states), gradients(alone, X, initial_state=states))
 
 
-@pytest.mark.usefixtures("plain_graphs")
 def test_fit_learns_what_the_layer_alone_learns():
     kernels = []
     for layer in (LSTM(3), Checkpointed(LSTM(3), segment=4)):
