@@ -90,7 +90,7 @@ class _Rewriter:
     def rewritten(self, node: NodeProto) -> list[NodeProto]:
         if node.op_type == "LSTM" and {node.input[1], node.input[2]} <= self.constants.keys():
             return [self._lstm(node)]
-        if node.op_type == "GRU" and {node.input[1], node.input[2]} <= self.constants.keys():
+        if node.op_type == "GRU" and {*node.input[1:4]} - {""} <= self.constants.keys():
             return self._gru(node)
         weight = self.constants.get(node.input[1]) if node.op_type == "MatMul" else None
         if weight is not None and weight.ndim == 2 and weight.size >= SMALLEST:
