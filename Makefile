@@ -1,6 +1,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 3
+# Modules are compiled when they are first imported, and kept: most of what pip installs is never imported.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: setup demo test lint bench bench-report bench-guard eval readme
 
@@ -8,7 +10,7 @@ setup: .venv/.installed
 
 .venv/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable ".[dev]"
 	touch $@
 
 demo: setup  ## the main job: list, load, export three ways, check, time, predict without TensorFlow

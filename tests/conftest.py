@@ -17,10 +17,11 @@ def pytest_collection_finish():
     gc.set_threshold(20_000, 20, 20)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
 def plain_graphs():
-    """TensorFlow runs its graphs as they were traced. To optimise a small one takes longer than to run it; for tests
-    whose answer has to be that of an eager model, an oracle or another runtime either way."""
+    """TensorFlow runs its graphs as they were traced: to optimise a small one takes longer than to run it, and the
+    answer has to be that of an eager model, an oracle or another runtime either way. A file that tests graphs as they
+    are used has a fixture of this name that does nothing."""
     from tensorflow import config
 
     before = config.optimizer.get_experimental_options().get("disable_meta_optimizer", False)

@@ -202,7 +202,6 @@ def test_dropout_drops_the_same_inputs_and_hidden_units_at_every_step(member):
 
 
 @MEMBERS
-@pytest.mark.usefixtures("plain_graphs")
 def test_training_lowers_the_loss(member):
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((None, D)), member.layer(8, **member.arguments), keras.layers.Dense(1)])

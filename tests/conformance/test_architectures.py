@@ -12,7 +12,7 @@ from export.lowering.trace import flat_layers
 from zoo.benchmarks.architectures import ARCHITECTURES, build, example
 
 UNITS = 4
-pytestmark = pytest.mark.usefixtures("small_probes", "plain_graphs")
+pytestmark = pytest.mark.usefixtures("small_probes")
 BUILT_IN_ONLY = {  # what has no fused TFLite LSTM, and why
     "states handed over": ("translator_lstm", "translator_attention"),
     "GRUs": (
@@ -28,7 +28,7 @@ FORMATS = ("onnx", "tflite")
 
 
 @pytest.fixture(scope="module", params=ARCHITECTURES)
-def architecture(request, tmp_path_factory, small_probes, plain_graphs):
+def architecture(request, tmp_path_factory, small_probes):
     """A model, its files, {format: artifact}, and what Keras answers to unpadded and to padded input of three rows:
     [(inputs, outputs)]."""
     model = build(request.param, UNITS)

@@ -39,7 +39,7 @@ LEFT_OUT = {
     if os.environ.get("CONFORMANCE") != "all" and not isinstance(feature.saved_model, Refused)
 }
 STEPS, TOKENS = 7, 9
-pytestmark = pytest.mark.usefixtures("small_probes", "plain_graphs")
+pytestmark = pytest.mark.usefixtures("small_probes")
 LENGTHS = (STEPS, 4, 1)
 PATTERNS = {
     "unpadded": np.ones((3, STEPS), bool),
@@ -60,7 +60,7 @@ class Subject:
 
 
 @pytest.fixture(scope="module", params=CASES)
-def subject(request, tmp_path_factory, small_probes, plain_graphs):
+def subject(request, tmp_path_factory, small_probes):
     feature = CASES[request.param]
     model = feature.build()
     formats = [

@@ -48,7 +48,7 @@ NOT_STREAMING = {
     "stacked_lstm.fsdd": "the frames of the end reach over the end of the clip",
     "lstm_autoencoder.ecg5000": "the beat is drawn again once it is whole",
 }
-pytestmark = pytest.mark.usefixtures("small_probes", "plain_graphs")  # `publish` has checked every form on all of them
+pytestmark = pytest.mark.usefixtures("small_probes")  # `publish` has checked every form on all of them
 FIRST = {  # of the models whose layers are the same
     (spec.family, spec.architecture): spec.name for spec in map(zoo.describe, reversed(NAMES))
 }
@@ -70,7 +70,7 @@ def model(name):
 
 
 @pytest.fixture(scope="module")
-def exported(name, model, tmp_path_factory, small_probes, plain_graphs):
+def exported(name, model, tmp_path_factory, small_probes):
     """{format: its entry in manifest.json} of one model, exported once for all tests of this module; pipelines find
     these files where they look for exported ones. Of models of one family and architecture the first, unless
     `CONFORMANCE=all` is set."""

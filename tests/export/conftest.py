@@ -8,11 +8,6 @@ from export import tflite
 from export.tflite_converter import convert
 
 
-@pytest.fixture(scope="module", autouse=True)
-def everywhere(plain_graphs):
-    """All files here: an exported file is held against Keras, and no graph runs often enough to be worth optimising."""
-
-
 @pytest.fixture
 def converted_here(monkeypatch):
     """Integer conversion in this process: another one spends most of its time on importing TensorFlow."""

@@ -119,6 +119,7 @@ def test_a_folder_that_is_no_saved_model_is_refused(tmp_path):
     assert str(error.value).endswith("Fetch or export it again.")
 
 
+@pytest.mark.usefixtures("converted_here")
 def test_int8_is_checked_on_the_calibration_data(tmp_path):
     frames = keras.Input((6, 4), name="frames")
     model = keras.Model(frames, layers.Dense(2, name="logits")(LSTM(8)(frames)), name="small")

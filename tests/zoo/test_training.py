@@ -22,6 +22,11 @@ test_training.dropping(Path(sys.argv[1]), report=lambda step: print(step.epoch, 
 """
 
 
+@pytest.fixture(scope="module", autouse=True)
+def plain_graphs():
+    """Training is tested with graphs as it runs them."""
+
+
 def load():
     rng = np.random.default_rng(0)
     return datasets.Splits(*(adding.generate(rng, count, 12) for count in (200, 50, 50)))

@@ -9,7 +9,17 @@ import pytest
 
 from tests import oracle
 from zoo import datasets
-from zoo.benchmarks import cost, gradient_flow, long_sequences, memory, overfitting, small_data, tuning
+from zoo.benchmarks import (
+    cost,
+    gradient_flow,
+    latency,
+    long_sequences,
+    memory,
+    overfitting,
+    process,
+    small_data,
+    tuning,
+)
 from zoo.cells import LSTMCell
 from zoo.datasets import Split, Splits, copying
 from zoo.loading import load
@@ -184,6 +194,7 @@ def test_the_states_of_a_stream_are_counted():
 def test_show_says_what_a_model_costs(zoo_command, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(cost.measure, "__defaults__", (3,))
+    monkeypatch.setattr(process, "apart", lambda function, arguments, threads: latency.rows(**arguments))
     found = json.loads(zoo_command("show", "gru.har", "--cost", "--json").out)
     assert found["parameters"] == 15961 and found["weight_bytes"] == 4 * 15961 and found["state_bytes"] == 256
     assert 0 < found["serving_mib_without_model"] < found["serving_mib"] < 500
