@@ -4,7 +4,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 # Modules are compiled when they are first imported, and kept: most of what pip installs is never imported.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo test lint bench bench-report bench-guard eval readme
+.PHONY: setup demo test conformance lint bench bench-report bench-guard eval readme
 
 setup: .venv/.installed
 
@@ -19,6 +19,9 @@ demo: setup  ## the main job: list, load, export three ways, check, time, predic
 test: setup
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 	$(BIN)/python -m pytest --numprocesses auto --nbmake notebooks -p no:warnings
+
+conformance: setup  ## what `make test` leaves out: further cases of what others show already
+	CONFORMANCE=all $(BIN)/python -m pytest -m thorough --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 lint: setup
 	$(BIN)/ruff format --check .

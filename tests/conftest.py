@@ -5,8 +5,16 @@ import os
 
 import pytest
 
+from tests import tiers
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 STEPS = 7
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if not tiers.ALL and item.get_closest_marker("thorough"):
+            item.add_marker(pytest.mark.skip(reason="`make conformance` runs this, too"))
 
 
 def pytest_collection_finish():

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tests import oracle_family as oracle
 from tests.cells.family import FAMILY, MASKS, B, D, H, T, arrays, close, given, problem
+from tests.tiers import some
 from zoo import layers
 
 # Keras writes variables with np.array(variable), and TensorFlow's __array__ lacks NumPy 2's copy keyword.
@@ -201,7 +202,7 @@ def test_dropout_drops_the_same_inputs_and_hidden_units_at_every_step(member):
         np.testing.assert_allclose(kept * 0.75, np.round(kept * 0.75), atol=1e-6)
 
 
-@MEMBERS
+@pytest.mark.parametrize("member", some(FAMILY.values(), 3), ids=FAMILY)
 def test_training_lowers_the_loss(member):
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((None, D)), member.layer(8, **member.arguments), keras.layers.Dense(1)])

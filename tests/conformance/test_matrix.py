@@ -1,10 +1,10 @@
 """Every cell of the conformance matrix: a right file that holds what the matrix says, or the error that is there.
 
 A SavedModel is Keras' own computation, traced: of the rows about layers, their masks and what stands around them it is
-written for the first feature only, unless `CONFORMANCE=all` is set. Every refusal is compared.
+written for the first feature only, and a TFLite file for every second one; `make conformance` writes the others. Every
+refusal is compared.
 """
 
-import os
 import re
 from dataclasses import dataclass
 
@@ -16,8 +16,10 @@ import export
 from export.executors import open_artifact
 from export.lowering import source as sources
 from export.lowering.trace import flat_layers
+from tests import tiers
 from tests.conformance import coverage
 from tests.conformance.matrix import FORMATS, RECURRENT, Refused
+from tests.tiers import thorough
 from zoo.errors import ZooError
 
 FEATURES_BY_ROW = coverage.FEATURES_BY_ROW
@@ -33,10 +35,11 @@ ROWS_OF_LAYERS = (  # `tests/export/test_family.py` and `test_saved_model.py` wr
     *("around recurrent layers", "other layers around them"),
 )
 LEFT_OUT = {
-    (f"{row}: {feature.name}", "saved_model")
+    (f"{row}: {feature.name}", format)
     for row in ROWS_OF_LAYERS
-    for feature in FEATURES_BY_ROW[row][1:]
-    if os.environ.get("CONFORMANCE") != "all" and not isinstance(feature.saved_model, Refused)
+    for format, every in (("saved_model", len(CASES)), ("tflite", 2))
+    for place, feature in enumerate(FEATURES_BY_ROW[row])
+    if place % every and not isinstance(getattr(feature, format), Refused)
 }
 STEPS, TOKENS = 7, 9
 pytestmark = pytest.mark.usefixtures("small_probes")
@@ -59,14 +62,14 @@ class Subject:
     answers: dict
 
 
-@pytest.fixture(scope="module", params=CASES)
+@pytest.fixture(scope="module")
 def subject(request, tmp_path_factory, small_probes):
     feature = CASES[request.param]
     model = feature.build()
     formats = [
         name
         for name in FORMATS
-        if (request.param, name) not in LEFT_OUT and not isinstance(getattr(feature, name), Refused)
+        if (tiers.ALL or (request.param, name) not in LEFT_OUT) and not isinstance(getattr(feature, name), Refused)
     ]
     if not formats:
         return Subject(request.param, model, {}, {})
@@ -116,10 +119,17 @@ def looped_layers(notes):
     return tuple(found[1] for note in notes if (found := re.match(r"Layer '(.+?)' runs cell", note)))
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize(
+    ("subject", "format"),
+    [
+        pytest.param(case, name, marks=thorough if (case, name) in LEFT_OUT else ())
+        for case in CASES
+        for name in FORMATS
+    ],
+    indirect=["subject"],
+    scope="module",
+)
 def test_the_file_is_right_and_holds_what_the_matrix_says_or_is_refused_with_its_reason(subject, format, tmp_path):
-    if (subject.name, format) in LEFT_OUT:
-        pytest.skip("CONFORMANCE=all writes this SavedModel, too")
     feature = CASES[subject.name]
     cell = getattr(feature, format)
     if isinstance(cell, Refused):

@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import json
-import os
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from export import backends
 from export.backends import BACKENDS, cached
 from export.runtime import load as load_onnx
 from tests.conformance.raw_input import raw_input
+from tests.tiers import thorough
 from zoo import loading, registry
 from zoo.errors import Unsupported
 
@@ -55,6 +55,9 @@ FIRST = {  # one of each family, and of the plain classifiers one of each archit
     (spec.family, spec.architecture if spec.family == "classifier" else ""): spec.name
     for spec in map(zoo.describe, reversed(NAMES))
 }
+EXPORTED = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in FIRST.values() else thorough) for name in NAMES], indirect=True
+)
 BUDGET = {"text generation": 12, "translation": 12}  # MiB of all files; 8 for every other task
 WHOLE_BUDGET = 80  # MiB of all models
 
@@ -75,10 +78,7 @@ def model(name):
 @pytest.fixture(scope="module")
 def exported(name, model, tmp_path_factory, small_probes):
     """{format: its entry in manifest.json} of one model, exported once for all tests of this module; pipelines find
-    these files where they look for exported ones. One stands for its family, unless `CONFORMANCE=all` is
-    set."""
-    if os.environ.get("CONFORMANCE") != "all" and name not in FIRST.values():
-        pytest.skip("CONFORMANCE=all exports this model, too: another of its family stands for it")
+    these files where they look for exported ones."""
     out = tmp_path_factory.mktemp("exports")
     paths = {artifact.format: artifact.path for artifact in export.export(name, FORMATS, out=out)}
     entries = json.loads((out / name / "manifest.json").read_text())["artifacts"]
@@ -174,6 +174,7 @@ def test_the_shipped_onnx_file_agrees_with_the_shipped_weights(name, model):
     assert runner.metadata.parity.max_abs_diff <= runner.metadata.parity.allowed
 
 
+@EXPORTED
 def test_every_export_is_native_and_within_what_is_allowed(name, exported):
     spec = zoo.describe(name)
     assert set(exported) == set(FORMATS)
@@ -188,6 +189,7 @@ def test_every_export_is_native_and_within_what_is_allowed(name, exported):
         assert {operator: tflite.get(operator) for operator in fused} == fused
 
 
+@EXPORTED
 def test_every_backend_gives_the_same_answer_twice(name, exported, tmp_path):
     raw = raw_input(zoo.describe(name), tmp_path)
     answers = {}

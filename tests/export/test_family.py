@@ -16,6 +16,7 @@ from tests.export.onnx_parity import chain, recurrent_operators, worst_differenc
 from tests.export.streaming_models import B, H, frames, model_of
 from tests.export.test_streaming import Stream
 from tests.export.test_streaming_files import litert_stream, onnx_stream
+from tests.tiers import some
 from zoo import cells, layers
 from zoo.errors import Unsupported
 
@@ -154,10 +155,13 @@ def test_a_cell_behind_strides_is_refused_for_chunks_that_may_be_empty():
 
 @pytest.mark.parametrize(
     ("name", "policy"),
-    [
-        *((name, "mixed_float16") for name in FAMILY),
-        *((name, policy) for name in ("PeepholeLSTM", "MinGRU") for policy in ("mixed_bfloat16", "float64")),
-    ],
+    some(
+        [
+            *((name, "mixed_float16") for name in FAMILY),
+            *((name, policy) for name in ("PeepholeLSTM", "MinGRU") for policy in ("mixed_bfloat16", "float64")),
+        ],
+        3,
+    ),
 )
 def test_a_model_of_another_precision_is_written_in_float32(name, policy, tmp_path):
     member = FAMILY[name]
@@ -168,7 +172,7 @@ def test_a_model_of_another_precision_is_written_in_float32(name, policy, tmp_pa
     assert worst_difference(model, tmp_path, [frames(7)], reference=twin) < 2e-5
 
 
-@MEMBERS
+@pytest.mark.parametrize("member", some(FAMILY.values(), 3), ids=FAMILY)
 def test_a_saved_model_answers_as_keras_does(member, tmp_path):
     model = chain(keras.layers.Masking(), keras.layers.Bidirectional(layer_of(member)))
     artifact = export.to_saved_model(model, tmp_path / "saved_model")
@@ -176,7 +180,7 @@ def test_a_saved_model_answers_as_keras_does(member, tmp_path):
 
 
 @pytest.mark.parametrize("quantize", ["dynamic", "float16"])
-@pytest.mark.parametrize("name", ["CoupledLSTM", "LayerNormLSTM", "MinGRU"])
+@pytest.mark.parametrize("name", some(["CoupledLSTM", "LayerNormLSTM", "MinGRU"], 3))
 def test_smaller_files_answer_nearly_the_same(name, quantize, tmp_path):
     artifact = export.to_tflite(chain(layer_of(FAMILY[name])), tmp_path / "model.tflite", quantize=quantize)
     assert artifact.ok

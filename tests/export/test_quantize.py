@@ -23,6 +23,7 @@ from export.onnx_graph import walk
 from export.tflite_integers import preparation
 from tests.export.handmade import SCORES, NumpyExecutor
 from tests.export.onnx_parity import randomised
+from tests.tiers import some, thorough
 from zoo import datasets, registry
 from zoo.benchmarks import quantized
 from zoo.errors import DataMissing, InvalidInput, ParityError, Unsupported
@@ -130,7 +131,7 @@ def whole(request, tmp_path_factory):
     return model, export.to_onnx(model, tmp_path_factory.mktemp("full") / "full.onnx")
 
 
-@pytest.mark.parametrize("kind", ["dynamic", "float16"])
+@pytest.mark.parametrize("kind", some(["dynamic", "float16"]))
 def test_whatever_stands_around_the_file_is_within_its_allowance_and_smaller(whole, kind, tmp_path):
     model, full = whole
     small = export.to_onnx(model, tmp_path / "small.onnx", quantize=kind)
@@ -386,6 +387,7 @@ def test_a_matrix_that_is_used_transposed_too_is_stored_once(tmp_path):
 
 
 @here
+@thorough
 def test_the_benchmark_compares_files_that_all_compute_the_layer():
     rows = quantized.speed("GRU", 16, rounds=1)
     assert [row["file"] for row in rows] == [

@@ -4,6 +4,7 @@ import pytest
 
 from export import backends, micro
 from tests.real_data import needs_data
+from tests.tiers import some
 from zoo import datasets, registry
 from zoo.cli.arena import arena_bytes
 from zoo.evaluation import evaluate
@@ -20,7 +21,7 @@ def test_the_scores_of_a_card_say_the_same(name):
 @needs_data
 @pytest.mark.parametrize(
     ("name", "backend"),  # in TFLite one fused operator and one loop: the cards have the other two
-    [*((name, "onnx") for name in registry.names("*.har")), ("lstm.har", "tflite"), ("gru.har", "tflite")],
+    some([*((name, "onnx") for name in registry.names("*.har")), ("lstm.har", "tflite"), ("gru.har", "tflite")]),
 )
 def test_int8_of_a_pretrained_model_loses_at_most_half_a_point(name, backend, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.tiers import thorough
+
 ROOT = Path(__file__).parents[2]
 SCRIPT = """
 import keras, numpy as np
@@ -59,7 +61,7 @@ print("agrees on", keras.backend.backend())
 """
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", "torch", "jax"])
+@pytest.mark.parametrize("backend", [pytest.param("tensorflow", marks=thorough), "torch", "jax"])
 def test_cells_and_layers_match_the_oracle_on_every_backend(backend):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"the package {backend} is not installed")

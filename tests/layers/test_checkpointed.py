@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tests import oracle
+from tests.tiers import some, thorough
 from zoo.cells import LSTMCell, ZoneoutCell
 from zoo.errors import InvalidInput
 from zoo.layers import GRU, LSTM, RNN, Checkpointed, PeepholeLSTM, checkpointed
@@ -63,7 +64,7 @@ def test_gradients_are_those_of_the_layer_alone(kind, masked):
     assert_equal(gradients(wrapped, X, mask), gradients(alone, X, mask, compiled=False))
 
 
-@pytest.mark.parametrize("segment", [1, 5, 50, None])
+@pytest.mark.parametrize("segment", some([1, 5, 50, None]))
 def test_any_length_of_segment_gives_the_same(segment):
     alone, wrapped = pair(GRU, segment, return_sequences=True)
     assert_equal(gradients(wrapped, X), gradients(alone, X, compiled=False))
@@ -115,6 +116,7 @@ def test_initial_and_final_states_have_their_gradients():
     assert_equal(found, gradients(alone, X, initial_state=states, compiled=False))
 
 
+@thorough
 def test_fit_learns_what_the_layer_alone_learns():
     kernels = []
     for layer in (LSTM(3), Checkpointed(LSTM(3), segment=4)):

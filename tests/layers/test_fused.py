@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tests import oracle
+from tests.tiers import some
 from zoo.layers import GRU, LSTM, Bidirectional, fused
 
 B, T, D, H = 5, 6, 3, 4
@@ -98,7 +99,9 @@ def test_values_and_every_gradient_match_the_oracle(kind, way):
     same(differentiate(layer, *given, wrap=WAYS[way]), expected(kind, layer, *given))
 
 
-@pytest.mark.parametrize(("kind", "zero"), [("lstm", True), ("lstm", False), ("gru", True), ("gru before", False)])
+@pytest.mark.parametrize(
+    ("kind", "zero"), some([("lstm", True), ("lstm", False), ("gru before", False), ("gru", True)])
+)
 def test_a_mask_of_any_pattern_gives_what_the_cell_gives_in_value_and_gradient(kind, zero):
     x, states, d_output, d_states = data(kind)
     results = []
@@ -111,10 +114,13 @@ def test_a_mask_of_any_pattern_gives_what_the_cell_gives_in_value_and_gradient(k
 
 @pytest.mark.parametrize(
     ("kind", "arguments"),
-    [
-        *(("lstm", {}), ("lstm", {"use_bias": False}), ("gru", {"go_backwards": True}), ("gru", {"use_bias": False})),
-        *(("lstm", {"dtype": "float64"}), ("gru before", {"use_bias": False}), ("gru before", {"go_backwards": True})),
-    ],
+    some(
+        [
+            *(("lstm", {}), ("lstm", {"use_bias": False}), ("gru", {"go_backwards": True})),
+            *(("gru", {"use_bias": False}), ("lstm", {"dtype": "float64"})),
+            *(("gru before", {"use_bias": False}), ("gru before", {"go_backwards": True})),
+        ]
+    ),
     ids=str,
 )
 def test_the_last_output_alone_gives_what_the_cell_gives_in_value_and_gradient(kind, arguments):

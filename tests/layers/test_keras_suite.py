@@ -8,11 +8,13 @@ import sys
 from pathlib import Path
 
 import keras
+import pytest
+
+from tests.tiers import thorough
 
 SUITE = Path(keras.__file__).parent / "src" / "layers" / "rnn"
 ROOT = Path(__file__).parents[2]
 SKIPPED = 2  # `test_session`, which TensorFlow's test case class brings along: not a test of Keras
-PATHS = ("auto", "fused", *(["cell"] if os.environ.get("CONFORMANCE") == "all" else []))
 SUBSTITUTION = """
 import pytest
 from keras import layers
@@ -51,12 +53,13 @@ def test_the_path_is_the_one_meant():
 """
 
 
-def test_keras_own_tests_pass_with_our_layers_on_every_path(tmp_path):
-    """On "fused" every layer takes it that can, in training or not; the others take the cell. On the CPU "auto" takes
-    the cell outside training, so that "cell" by itself is left to `CONFORMANCE=all`."""
+@pytest.mark.parametrize("paths", [("auto", "fused"), pytest.param(("cell",), marks=thorough)], ids=" and ".join)
+def test_keras_own_tests_pass_with_our_layers(paths, tmp_path):
+    """On "fused" every layer takes it that can, in training or not; the others take the cell, as "auto" does on the CPU
+    outside training."""
     written = 0
     (tmp_path / "conftest.py").write_text(SUBSTITUTION)
-    for path in PATHS:
+    for path in paths:
         (tmp_path / path).mkdir()
         (tmp_path / path / "witness_test.py").write_text(WITNESS.format(path=path))
         for name in ("lstm", "gru", "bidirectional"):
@@ -73,4 +76,4 @@ def test_keras_own_tests_pass_with_our_layers_on_every_path(tmp_path):
     )
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
     counts = {kind: int(count) for count, kind in re.findall(r"(\d+) (passed|failed|skipped|error)", run.stdout)}
-    assert counts == {"passed": written + 2 * len(PATHS), "skipped": SKIPPED * len(PATHS)}, run.stdout[-3000:]
+    assert counts == {"passed": written + 2 * len(paths), "skipped": SKIPPED * len(paths)}, run.stdout[-3000:]

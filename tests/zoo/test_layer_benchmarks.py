@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from tests import oracle
+from tests.tiers import thorough
 from zoo.benchmarks import cudnn, layers, results, timing
 from zoo.benchmarks.training_steps import STEPS, Point, problem
 from zoo.errors import ParityError
@@ -81,6 +82,7 @@ def test_without_pytorch_the_suite_says_what_to_install(zoo_command, monkeypatch
     )
 
 
+@thorough
 def test_the_memory_of_a_step_is_that_of_a_process_of_its_own():
     found = layers.memory("keras", "gru", POINT)
     assert 50 < found["mib_before"] <= found["peak_mib"] < 8000
@@ -114,6 +116,7 @@ def test_without_a_gpu_every_row_of_cudnn_says_it_is_missing(monkeypatch):
     }
 
 
+@thorough
 @pytest.mark.parametrize("backend", ["tensorflow", "torch", "jax"])
 def test_the_measurement_of_cudnn_works_on_each_backend_with_another_path(backend, monkeypatch):
     """On the CPU the path "auto" stands in for cuDNN, which shows that parity is measured, and is found."""

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests import oracle
+from tests.tiers import some, thorough
 from zoo import datasets
 from zoo.benchmarks import (
     cost,
@@ -77,7 +78,7 @@ def test_gradient_flow_has_a_row_a_lag_and_a_picture(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("cell", "task"), [(cell, long_sequences.TASKS[place % 2]) for place, cell in enumerate(long_sequences.CELLS)]
+    ("cell", "task"), some((cell, long_sequences.TASKS[place % 2]) for place, cell in enumerate(long_sequences.CELLS))
 )
 def test_a_long_sequence_is_a_row_with_its_error(cell, task):
     row = long_sequences.measure(cell, dataclasses.replace(task, length=6, updates=2, batch=4))
@@ -105,6 +106,7 @@ def test_copying_wants_the_symbols_after_the_signal():
     assert (split.y[:, :17] == copying.BLANK).all()
 
 
+@thorough
 def test_each_way_trains_on_one_sequence_and_checkpointing_learns_what_keeping_every_step_does(monkeypatch):
     monkeypatch.setattr(memory, "PIECE", 8)
     found = {way: memory.train(way, steps=20, units=3, passes=2) for way in memory.WAYS}
@@ -114,6 +116,7 @@ def test_each_way_trains_on_one_sequence_and_checkpointing_learns_what_keeping_e
     np.testing.assert_allclose(*(found[way]["losses"] for way in ("LSTM", "LSTM, checkpointed")), rtol=1e-4)
 
 
+@thorough
 def test_memory_is_measured_in_a_process_of_its_own():
     row = memory.measure("LSTM, checkpointed", steps=30, units=3)
     assert (row["steps"], row["units"]) == (30, 3) and 200 < row["mib_before_training"] <= row["peak_mib"] < 2048
@@ -159,7 +162,7 @@ def test_each_start_is_measured_and_drawn(tmp_path):
     assert small_data.plot(every, tmp_path / "small.png").read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("remedy", overfitting.REMEDIES)
+@pytest.mark.parametrize("remedy", some(overfitting.REMEDIES, 3))
 def test_each_remedy_has_a_row_for_the_last_epoch_and_for_early_stopping(remedy):
     splits = people(24).load()
     last, stopped = overfitting.measure(remedy, splits, seed=0, epochs=2)

@@ -12,6 +12,7 @@ import time
 import numpy as np
 import pytest
 
+from tests.tiers import thorough
 from zoo import datasets, recipes
 from zoo.datasets import adding
 from zoo.errors import InvalidInput, MissingDependency, UntrustedFile
@@ -164,6 +165,7 @@ test_tuning.run(Path(sys.argv[1]), trials=2, report=report)
 """
 
 
+@thorough
 def test_a_killed_study_goes_on(tmp_path):
     path = tmp_path / "study.db"
     environment = {**os.environ, "PYTHONPATH": os.getcwd()}
