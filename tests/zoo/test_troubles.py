@@ -86,6 +86,7 @@ def test_a_long_sequence_is_a_row_with_its_error(cell, task):
     assert 0 <= float(row["error"]) < 3
 
 
+@thorough
 def test_long_sequences_go_on_with_the_rows_there_are_and_time_every_cell(monkeypatch, tmp_path):
     task = dataclasses.replace(long_sequences.TASKS[0], length=6, updates=1, batch=4)
     monkeypatch.setattr(long_sequences, "CELLS", {name: long_sequences.CELLS[name] for name in ("LSTM", "GRU")})

@@ -19,8 +19,8 @@ from zoo.spec import ModelSpec
 
 PACKAGES = ("onnxruntime",)
 ARCHITECTURES = ("lstm", "stacked_lstm", "bilstm", "gru")
-TAGS = ("har", "fsdd")
-STEPS = {"fsdd": 3_400}  # samples of a digit, the median; a recording's window where it has one
+TAGS = ("har", "fsdd", "imdb")
+STEPS = {"fsdd": 3_400, "imdb": 197}  # samples of a digit, words of a review, the medians; a recording has its window
 ROUNDS = 200
 
 
@@ -59,11 +59,12 @@ def plot(rows: Sequence[Mapping[str, Any]], path: Path) -> Path:
     from matplotlib.figure import Figure
 
     tags = list(dict.fromkeys(row["data"] for row in rows))
+    largest = max(float(row["parameters"]) for row in rows)
     figure = Figure(figsize=(4.6 * len(tags), 3.6), layout="constrained")
     for tag, panel in zip(tags, figure.subplots(1, len(tags), squeeze=False)[0], strict=True):
         for row in (row for row in rows if row["data"] == tag):
             x, y = float(row["p50_ms"]), 100 * float(row["mean"])
-            area = float(row["parameters"]) / 150
+            area = 1_000 * float(row["parameters"]) / largest
             panel.errorbar(x, y, yerr=100 * float(row["half_range"]), color="grey", linewidth=1, zorder=1)
             panel.scatter(x, y, s=area, alpha=0.75, zorder=2)
             panel.annotate(row["model"], (x, y), xytext=(7, 6), textcoords="offset points", fontsize=8)

@@ -9,4 +9,4 @@ Departs:  from char-rnn (Karpathy 2015) as zoo/recipes/shakespeare.py says.
 
 from zoo.recipes import shakespeare
 
-RECIPE = shakespeare.recipe("gru.shakespeare", "gru", 512, 3e-3)
+RECIPE = shakespeare.recipe("gru.shakespeare", "gru", 512, 3e-3, epochs=12, weight_drop=0.2)

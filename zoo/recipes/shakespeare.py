@@ -6,11 +6,14 @@ Departs:  from char-rnn (Karpathy 2015): one layer, AdamW with a cosine in place
           in place of a twentieth, an average of the weights, dropout that is the same at every step of a chunk.
 """
 
+from typing import Any
+
 from zoo.recipes.recipe import CardText, Recipe
 from zoo.spec import Published
 
 
-def recipe(name: str, recurrence: str, units: int, learning_rate: float) -> Recipe:
+def recipe(name: str, recurrence: str, units: int, learning_rate: float, epochs: int = 16, **config: Any) -> Recipe:
+    """The recipe of `name`: `config` adds to that of the model."""
     return Recipe(
         name=name,
         task="text generation",
@@ -22,12 +25,13 @@ def recipe(name: str, recurrence: str, units: int, learning_rate: float) -> Reci
             "embedding": 64,
             "embedding_dropout": 0.05,
             "output_dropout": 0.4,
+            **config,
         },
         dataset="tiny_shakespeare",
         loss="token_cross_entropy",
         metric="nats_per_token",
         also=("perplexity",),
-        epochs=16,
+        epochs=epochs,
         batch_size=64,
         carry=64,
         learning_rate=learning_rate,
