@@ -10,6 +10,10 @@ _LIMITS = (
     "It reads the loads alone; weather, holidays and what the operator plans are unknown to it.",
     "Errors grow with the horizon; a sudden change of level is not foreseen.",
 )
+_TRIED = (
+    "For gru.etth1_192, by the squared error on validation, 0.968 with this recipe: 4 epochs in place of 8 0.967; 4 "
+    "epochs with squared errors as the loss 0.971, with a dropout of 0.7 0.972, with both 0.975.",
+)
 
 
 def recipe(recurrence: str, table: str, horizon: int, published: tuple[Published, ...], epochs: int = 8) -> Recipe:
@@ -49,6 +53,7 @@ def recipe(recurrence: str, table: str, horizon: int, published: tuple[Published
             input_unit="as in the file: HUFL, HULL, MUFL, MULL, LUFL, LULL (loads), OT (oil temperature, °C)",
             published=published,
             window=ett.LOOK_BACK,
+            tried=_TRIED,
             half=True,
         ),
     )
