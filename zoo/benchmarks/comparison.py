@@ -64,10 +64,10 @@ def plot(rows: Sequence[Mapping[str, Any]], path: Path) -> Path:
     for tag, panel in zip(tags, figure.subplots(1, len(tags), squeeze=False)[0], strict=True):
         for row in (row for row in rows if row["data"] == tag):
             x, y = float(row["p50_ms"]), 100 * float(row["mean"])
-            area = 1_000 * float(row["parameters"]) / largest
+            area = 600 * float(row["parameters"]) / largest
             panel.errorbar(x, y, yerr=100 * float(row["half_range"]), color="grey", linewidth=1, zorder=1)
             panel.scatter(x, y, s=area, alpha=0.75, zorder=2)
-            panel.annotate(row["model"], (x, y), xytext=(7, 6), textcoords="offset points", fontsize=8)
+            panel.annotate(row["model"], (x, y), xytext=(10, 9), textcoords="offset points", fontsize=8)
         panel.set(title=tag, xlabel="ms at batch 1, ONNX Runtime, one thread", ylabel="test accuracy, %")
         panel.margins(x=0.4, y=0.25)
         panel.grid(alpha=0.3)
