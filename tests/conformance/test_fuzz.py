@@ -1,4 +1,4 @@
-"""Random models: every export is right, or refused by name. `FUZZ_EXAMPLES=500` draws as many (8 otherwise)."""
+"""Random models: every export is right, or refused by name. `FUZZ_EXAMPLES=500` draws as many (6 otherwise)."""
 
 import os
 import tempfile
@@ -16,7 +16,7 @@ from export.executors import open_artifact
 from tests.conformance.random_models import Drawn, build, models
 from zoo.errors import InvalidInput, ParityError, Unsupported
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "8"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "6"))
 STEPS = 7
 pytestmark = [
     pytest.mark.usefixtures("small_probes"),

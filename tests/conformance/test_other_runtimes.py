@@ -13,6 +13,7 @@ from onnx.reference import ReferenceEvaluator
 
 import export
 from export import runtime
+from tests.tiers import thorough
 from zoo.benchmarks.architectures import build, example
 
 ROOT = Path(__file__).parents[2]
@@ -87,6 +88,7 @@ for name in sys.argv[2:]:
 """
 
 
+@thorough
 def test_another_process_writes_the_same_bytes(tmp_path):
     models = {name: build(name, UNITS) for name in ("sentiment_bilstm", "video_conv_lstm")}
     frames = keras.Input((None, 3), name="frames")

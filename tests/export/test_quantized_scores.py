@@ -21,7 +21,7 @@ def test_the_scores_of_a_card_say_the_same(name):
 @needs_data
 @pytest.mark.parametrize(
     ("name", "backend"),  # in TFLite one fused operator and one loop: the cards have the other two
-    some([*((name, "onnx") for name in registry.names("*.har")), ("lstm.har", "tflite"), ("gru.har", "tflite")]),
+    some([*((name, "onnx") for name in registry.names("*.har")), ("lstm.har", "tflite"), ("gru.har", "tflite")], 3),
 )
 def test_int8_of_a_pretrained_model_loses_at_most_half_a_point(name, backend, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))

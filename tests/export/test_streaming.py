@@ -71,7 +71,7 @@ def assert_streams(model, *inputs, seeds=3):
     return stream
 
 
-@pytest.mark.parametrize("stack", some(MODELS.values(), 2), ids=MODELS)
+@pytest.mark.parametrize("stack", some(MODELS.values(), 3), ids=MODELS)
 def test_any_chunking_equals_one_pass(stack):
     assert_streams(model_of(*stack()), frames(37))
 

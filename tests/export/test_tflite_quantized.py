@@ -6,6 +6,7 @@ from ai_edge_litert import schema_py_generated as schema
 from keras import layers, ops
 
 from tests.export.tflite_parity import FEATURES, FUSED, keras_outputs, model_of, run, written
+from tests.tiers import thorough
 from zoo.errors import InvalidInput, Unsupported
 
 STEPS = 12
@@ -155,6 +156,7 @@ def test_masked_steps_are_skipped_in_integers(quantize, tmp_path):
             np.testing.assert_allclose(got[name], want[name], atol=0.02)
 
 
+@thorough
 def test_an_operator_tflite_lacks_is_refused_beside_integer_loops(tmp_path):
     model = model_of(lambda x: ops.cumprod(layers.GRU(4)(x), axis=1), time=STEPS)
     with pytest.raises(Unsupported) as caught:

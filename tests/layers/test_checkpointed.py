@@ -55,7 +55,7 @@ def assert_equal(found, expected):
 
 @pytest.mark.parametrize(
     ("kind", "masked"),
-    [("lstm", False), ("lstm", True), ("gru", True), ("simple_rnn", False), ("keras", True), ("family", False)],
+    some([("lstm", True), ("lstm", False), ("gru", False), ("simple_rnn", False), ("keras", False), ("family", True)]),
 )
 def test_gradients_are_those_of_the_layer_alone(kind, masked):
     """Masked every output of a sequence, whole the last one."""

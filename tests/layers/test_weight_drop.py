@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tests import oracle
 from tests.cells.family import B, D, H, T, arrays, close
+from tests.tiers import thorough
 from zoo import layers
 from zoo.errors import InvalidInput
 
@@ -114,6 +115,7 @@ def test_masks_and_states_pass_through():
     close(model(padded), model(x))
 
 
+@thorough
 def test_a_model_trains_and_survives_its_file(tmp_path):
     keras.utils.set_random_seed(0)
     wrapper = layers.WeightDrop(layers.LSTM(H), rate=0.25, seed=1)

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 
+from tests.tiers import thorough
 from zoo import registry
 from zoo.benchmarks import latency, machine, peers, process, side_by_side, subjects
 from zoo.benchmarks.peers import Peer
@@ -67,6 +68,7 @@ def test_a_file_is_measured_with_its_quantised_forms(here, keras_file):
     assert (found["ONNX Runtime"]["score"], found["ONNX Runtime"]["share_of_limit"]) == ("", "")
 
 
+@thorough
 def test_plain_litert_is_a_row_that_says_it_does_not_run(keras_file):
     subject = subjects.subject(str(keras_file))
     (peer,) = peers.NAMES["litert-default"]

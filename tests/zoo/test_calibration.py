@@ -3,6 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from tests.tiers import thorough
 from zoo import datasets, loading, models, recipes
 from zoo.datasets import Split, Splits
 from zoo.evaluation import METRICS, coverage
@@ -69,6 +70,7 @@ def test_the_quantiles_of_a_model_are_calibrated_in_its_own_weights():
     assert coverage(y, np.asarray(model(x))) == pytest.approx(0.8, abs=0.01)
 
 
+@thorough
 def test_training_ends_with_the_calibration_and_saves_what_it_set(tmp_path):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(60, 6, 1)).astype("float32")

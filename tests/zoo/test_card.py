@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from export import runtime
+from tests.tiers import thorough
 from zoo import datasets, loading, recipes, registry
 from zoo.cli import card
 from zoo.cli.arena import arena_bytes
@@ -94,6 +95,7 @@ def test_what_is_shipped_loads_by_name_and_matches_its_card(zoo_of_one):
         np.testing.assert_array_equal(ours, theirs)
 
 
+@thorough
 def test_the_card_holds_further_metrics_scores_of_other_commands_and_a_score_for_every_form(zoo_of_one, monkeypatch):
     monkeypatch.setattr(card, "FORMS", EVERY_FORM)
     monkeypatch.setattr(card, "arena_bytes", arena_bytes)

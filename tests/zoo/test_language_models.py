@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests.real_data import needs_data
+from tests.tiers import thorough
 from zoo import datasets, evaluation, models, recipes
 from zoo.cli.halving import compress, halve
 from zoo.datasets import Dataset, Split, Splits, multi30k
@@ -78,6 +79,7 @@ def test_the_parts_of_a_text_have_their_published_sizes_and_each_target_is_the_t
 
 
 @needs_data
+@thorough
 def test_captions_and_their_translations_are_in_tokens_that_spell_them():
     splits, tokenizer = datasets.get("multi30k_en_de").load(), multi30k.tokenizer()
     assert [len(part) for part in (splits.train, splits.validation, splits.test)] == [28_998, 1014, 1000]
@@ -207,6 +209,7 @@ class Broken(Exception):
     pass
 
 
+@thorough
 def test_a_broken_run_with_carried_states_ends_with_the_weights_of_an_unbroken_one(tmp_path):
     def stop(step):
         if (step.epoch, step.step) == (2, 5):

@@ -152,6 +152,7 @@ def test_a_draw_has_as_many_examples_of_each_class():
     assert np.abs(first.x - other.x).max() > 0
 
 
+@thorough
 def test_each_start_is_measured_and_drawn(tmp_path):
     seen, pool, scored = small_data.parts(people())
     source = small_data.pretrain(seen, tmp_path / "run", epochs=1)
@@ -163,7 +164,7 @@ def test_each_start_is_measured_and_drawn(tmp_path):
     assert small_data.plot(every, tmp_path / "small.png").read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("remedy", some(overfitting.REMEDIES, 3))
+@pytest.mark.parametrize("remedy", some(overfitting.REMEDIES, 4))
 def test_each_remedy_has_a_row_for_the_last_epoch_and_for_early_stopping(remedy):
     splits = people(24).load()
     last, stopped = overfitting.measure(remedy, splits, seed=0, epochs=2)

@@ -6,14 +6,16 @@ Departs:  from char-rnn (Karpathy 2015): one layer, AdamW with a cosine in place
           in place of a twentieth, an average of the weights, dropout that is the same at every step of a chunk.
 """
 
-from typing import Any
-
 from zoo.recipes.recipe import CardText, Recipe
 from zoo.spec import Published
 
+_TRIED = (
+    "Weight drop, by the nats a character on validation, 1.45 with the recipe of lstm.shakespeare: 0.5 and an output "
+    "dropout of 0.5 1.54 after 12 of 20 epochs; gru.shakespeare with 0.2 1.53 after 9 of 12. Both were stopped there.",
+)
 
-def recipe(name: str, recurrence: str, units: int, learning_rate: float, epochs: int = 16, **config: Any) -> Recipe:
-    """The recipe of `name`: `config` adds to that of the model."""
+
+def recipe(name: str, recurrence: str, units: int, learning_rate: float) -> Recipe:
     return Recipe(
         name=name,
         task="text generation",
@@ -25,13 +27,12 @@ def recipe(name: str, recurrence: str, units: int, learning_rate: float, epochs:
             "embedding": 64,
             "embedding_dropout": 0.05,
             "output_dropout": 0.4,
-            **config,
         },
         dataset="tiny_shakespeare",
         loss="token_cross_entropy",
         metric="nats_per_token",
         also=("perplexity",),
-        epochs=epochs,
+        epochs=16,
         batch_size=64,
         carry=64,
         learning_rate=learning_rate,
@@ -54,6 +55,7 @@ def recipe(name: str, recurrence: str, units: int, learning_rate: float, epochs:
                     "https://github.com/karpathy/nanoGPT (README)",
                 ),
             ),
+            tried=_TRIED,
             streaming=True,
             half=True,
         ),
