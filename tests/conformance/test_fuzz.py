@@ -1,4 +1,5 @@
-"""Random models: every export is right, or refused by name. `FUZZ_EXAMPLES=500` draws as many (6 otherwise)."""
+"""Random models: every export is right, or refused by name. `FUZZ_EXAMPLES=500` draws as many, 6 otherwise
+and 25 in `make conformance`."""
 
 import os
 import tempfile
@@ -14,6 +15,7 @@ from hypothesis import HealthCheck, given, note, settings
 import export
 from export.executors import open_artifact
 from tests.conformance.random_models import Drawn, build, models
+from tests.tiers import thorough
 from zoo.errors import InvalidInput, ParityError, Unsupported
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "6"))
@@ -86,14 +88,18 @@ def _inputs(model):
         yield arrays
 
 
-@settings(
-    max_examples=EXAMPLES,
-    derandomize=True,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
-@given(models())
-def test_every_random_model_is_right_or_refused_in_both_formats(drawn):
-    for format, text in outcomes(drawn):
-        note(f"{format}: {text}")
+@pytest.mark.parametrize("examples", [EXAMPLES, pytest.param(25, marks=thorough)])
+def test_every_random_model_is_right_or_refused_in_both_formats(examples):
+    @settings(
+        max_examples=examples,
+        derandomize=True,
+        deadline=None,
+        database=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )
+    @given(models())
+    def judged(drawn):
+        for format, text in outcomes(drawn):
+            note(f"{format}: {text}")
+
+    judged()
