@@ -1,6 +1,7 @@
 """Smaller ONNX files: the weights of a finished model in int8 or float16, with what ONNX Runtime can compute in them.
 
-float16: every large float32 constant is stored in half precision.
+float16: every large float32 constant is stored in half precision; one that holds int8 numbers times a power of two for
+each channel, as weights do that were rounded so, is stored as those, without loss.
 dynamic: `LSTM` becomes `DynamicQuantizeLSTM`, a large `GRU` a `Scan` of integer steps (`onnx_integer_gru.py`) and a
 product with a constant `MatMulInteger`; all measure the range of their activations at each call. All other large
 weights are stored in int8, with a scale for each channel.
@@ -155,6 +156,17 @@ def _in_integers(
     return np.clip(np.rint(value / scales), -127, 127).astype("int8"), scales
 
 
+def powers_of_two(value: np.ndarray, channels: tuple[int, ...]) -> np.ndarray:
+    """The least power of two for each entry of the axes `channels` that, times 127, reaches its values.
+
+    >>> powers_of_two(np.array([[1.0, 254.0], [-127.0, 255.0]]), (-1,)).tolist()
+    [[1.0, 4.0]]
+    """
+    largest = _largest(np.abs(value), channels)
+    scales: np.ndarray = np.exp2(np.ceil(np.log2(np.where(largest > 0, largest, 127.0) / 127)))
+    return scales.astype("float32")
+
+
 def _factor_scales(weight: np.ndarray, channels: tuple[int, ...]) -> np.ndarray:
     """Scales for a factor [..., K, N] of an integer product.
 
@@ -203,6 +215,12 @@ def _store(graph: GraphProto, form: Callable[[TensorProto, str], Stored]) -> Non
 
 def _float16(tensor: TensorProto, reader: str) -> Stored:
     value = numpy_helper.to_array(tensor)
+    # An embedding that is the output, too, may stand here transposed.
+    ways = () if _is_bias(value, reader) else (_CHANNELS.get(reader, (-1,)), (0,))
+    for channels in ways:
+        scales = powers_of_two(value, channels)
+        if (np.rint(value / scales) * scales == value).all():
+            return _integers(tensor.name, *_in_integers(value, channels, scales))
     if np.abs(value).max() > _LARGEST_FLOAT16:
         return [], [tensor]
     stored = numpy_helper.from_array(value.astype("float16"), f"{tensor.name}_float16")
@@ -211,14 +229,20 @@ def _float16(tensor: TensorProto, reader: str) -> Stored:
 
 def _int8(tensor: TensorProto, reader: str) -> Stored:
     value = numpy_helper.to_array(tensor)
-    bias = sum(size > 1 for size in value.shape) < 2 or (reader in _RECURRENT and value.ndim < 3)
-    if bias:
+    if _is_bias(value, reader):
         return [], [tensor]
-    values, scales = _in_integers(value, _CHANNELS.get(reader, (-1,)))
-    stored = numpy_helper.from_array(values, f"{tensor.name}_int8")
-    scale = numpy_helper.from_array(scales, f"{tensor.name}_scale")
-    real = f"{tensor.name}_cast"
-    product = helper.make_node("Mul", [real, scale.name], [tensor.name], scale.name)
+    return _integers(tensor.name, *_in_integers(value, _CHANNELS.get(reader, (-1,))))
+
+
+def _is_bias(value: np.ndarray, reader: str) -> bool:
+    return sum(size > 1 for size in value.shape) < 2 or (reader in _RECURRENT and value.ndim < 3)
+
+
+def _integers(name: str, values: np.ndarray, scales: np.ndarray) -> Stored:
+    stored = numpy_helper.from_array(values, f"{name}_int8")
+    scale = numpy_helper.from_array(scales, f"{name}_scale")
+    real = f"{name}_cast"
+    product = helper.make_node("Mul", [real, scale.name], [name], scale.name)
     return [_cast(stored, real), product], [stored, scale]
 
 

@@ -8,6 +8,7 @@ from export.runtime.executor import Executor
 from zoo.errors import InvalidInput
 
 _FILES = ("model.onnx", "model.tflite")  # in a folder, the first that is there
+_IN_ZOO = ("model.onnx", "streaming.onnx")  # of a pretrained model; one that writes has the second
 
 
 def load(source: str | os.PathLike[str], *, threads: int | None = None, provider: str | None = None) -> Executor:
@@ -62,11 +63,12 @@ def _in_zoo(name: str) -> Path:
     from zoo import registry
 
     card, folder = registry.get(name), registry.folder(name)
-    if _FILES[0] not in card.files:
+    names = [file for file in _IN_ZOO if file in card.files]
+    if not names:
         parts = " and ".join(sorted(file for file in card.files if file.endswith(".onnx")))
         raise InvalidInput(
             f"Model {name!r} runs in parts, {parts}: zoo.pipeline({name!r}) puts them together; "
             f"to run one by hand, load its path in {str(folder)!r}."
         )
-    manifest.verify(folder, {file: digest for file, digest in card.files.items() if file == _FILES[0]})
-    return folder / _FILES[0]
+    manifest.verify(folder, {file: digest for file, digest in card.files.items() if file == names[0]})
+    return folder / names[0]

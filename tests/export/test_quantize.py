@@ -26,6 +26,7 @@ from tests.export.onnx_parity import randomised
 from tests.tiers import some, thorough
 from zoo import datasets, registry
 from zoo.benchmarks import quantized
+from zoo.cli.rounding import round_weights
 from zoo.errors import DataMissing, InvalidInput, ParityError, Unsupported
 from zoo.layers import TiedEmbedding
 
@@ -175,6 +176,22 @@ def test_float16_halves_the_file_and_leaves_the_float_operators(tmp_path):
     assert full.bytes > 1.8 * small.bytes
     assert _once_loaded(small.path, tmp_path) == _once_loaded(full.path, tmp_path)
     assert (small.ok, small.allowed, small.max_abs_diff < 2e-3, small.notes) == (True, 0.01, True, ())
+
+
+def test_weights_that_int8_holds_exactly_are_stored_so_and_computed_in_float(tmp_path):
+    tokens = keras.Input((None,), dtype="int32", name="tokens")
+    embedding = TiedEmbedding(200, 40)
+    x = layers.GRU(48, **SEQUENCES)(layers.LSTM(48, **SEQUENCES)(embedding(tokens)))
+    model = randomised(keras.Model(tokens, embedding(layers.Dense(40)(x), reverse=True), name="m"), scale=0.2)
+    round_weights(model, "int8")
+    full = export.to_onnx(model, tmp_path / "full.onnx")
+    small = export.to_onnx(model, tmp_path / "small.onnx", quantize="float16")
+    assert full.bytes > 3 * small.bytes
+    assert _once_loaded(small.path, tmp_path) == _once_loaded(full.path, tmp_path)
+    assert [value.dtype for value in _stored(small.path).values() if value.size > 1024] == [np.dtype("int8")] * 6
+    given = {"tokens": np.arange(24).reshape(2, 12)}
+    ours, whole = (runtime.load(path).run(given) for path in (small.path, full.path))
+    assert [value.tolist() for value in ours.values()] == [value.tolist() for value in whole.values()]
 
 
 def test_int8_is_the_dynamic_file_and_says_so(tmp_path):

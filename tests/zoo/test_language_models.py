@@ -9,7 +9,7 @@ import pytest
 from tests.real_data import needs_data
 from tests.tiers import thorough
 from zoo import datasets, evaluation, models, recipes
-from zoo.cli.halving import compress, halve
+from zoo.cli.rounding import compress, round_weights
 from zoo.datasets import Dataset, Split, Splits, multi30k
 from zoo.errors import InvalidInput
 from zoo.features import vocabulary
@@ -229,18 +229,32 @@ def test_a_broken_run_with_carried_states_ends_with_the_weights_of_an_unbroken_o
 # -------------------------------------------------------------------------------------------------------- storage
 
 
-def test_halved_weights_take_half_the_file_and_read_back_bit_for_bit(tmp_path):
+@pytest.mark.parametrize(("stored", "share"), [("float16", 0.6), ("int8", 0.37)])
+def test_rounded_weights_take_less_of_the_file_and_read_back_bit_for_bit(stored, share, tmp_path):
     path = tmp_path / "a.weights.h5"
-    model = keras.Sequential([keras.Input((300,)), keras.layers.Dense(300)])
+    model = keras.Sequential([keras.Input((300,)), keras.layers.Dense(300, bias_initializer="normal")])
     model.save_weights(path)
     before = path.stat().st_size
-    halve(model)
+    round_weights(model, stored)
     weights = model.get_weights()
-    np.testing.assert_array_equal(weights[0], weights[0].astype("float16"))
+    for value in weights:
+        np.testing.assert_array_equal(value, value.astype("float16"))
     model.save_weights(path)
     compress(path)
-    assert path.stat().st_size < 0.6 * before
+    assert path.stat().st_size < share * before
     model.set_weights([np.zeros_like(value) for value in weights])
     model.load_weights(path)
     for ours, theirs in zip(model.get_weights(), weights, strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+def test_integer_weights_are_int8_numbers_times_a_power_of_two_for_each_unit():
+    model = keras.Sequential([keras.Input((50,)), keras.layers.Dense(7, bias_initializer="normal")])
+    kernel, bias = model.get_weights()
+    round_weights(model, "int8")
+    rounded, bias_in_halves = model.get_weights()
+    np.testing.assert_array_equal(bias_in_halves, bias.astype("float16"))
+    for column, found in zip(kernel.T, rounded.T, strict=True):
+        step = 2.0 ** np.ceil(np.log2(np.abs(column).max() / 127))
+        np.testing.assert_array_equal(found, np.rint(column / step) * step)
+        assert len({*(found / step).tolist()} - {*range(-127, 128)}) == 0

@@ -32,7 +32,7 @@ QUANTILES = {
     "quantiles": [0.1, 0.5, 0.9],
 }
 AUTOENCODER = {"recurrence": "lstm", "steps": 6, "frame": 2, "units": 4, "code": 2}
-PIXELS = {"recurrence": "lstm", "units": 4, "pixels": 9, "classes": 3, "longest": 9}
+PIXELS = {"recurrence": "lstm", "units": [4, 5], "joined": [3], "pixels": 9, "classes": 3}
 
 
 @pytest.fixture
@@ -189,12 +189,13 @@ def test_an_autoencoder_cuts_its_series_into_whole_frames():
     assert str(error.value) == "steps=6 is no multiple of frame=4."
 
 
-def test_pixels_are_read_in_their_own_order(rng):
+def test_pixels_are_read_in_their_own_order_by_a_pyramid(rng):
     model = built("pixel_classifier", {**PIXELS, "permutation": 5}, rng)
     x = rng.integers(0, 256, (4, 9, 1)).astype("float32")
-    zeros = np.zeros((4, 4))
-    read = x[:, order(5, 9)] / 255
-    last = oracle.lstm(read, zeros, zeros, weights(model.get_layer("lstm"))).states[0]
+    lower, upper = np.zeros((4, 4)), np.zeros((4, 5))
+    states = oracle.lstm(x[:, order(5, 9)] / 255, lower, lower, weights(model.get_layer("lstm_1"))).sequence
+    joined = np.stack([np.concatenate([states[:, at + step] for step in range(3)], -1) for at in (0, 3, 6)], 1)
+    last = oracle.lstm(joined, upper, upper, weights(model.get_layer("lstm_2"))).states[0]
     np.testing.assert_allclose(run(model, x), dense(model, "logits", last), atol=1e-5)
 
 
@@ -205,11 +206,27 @@ def test_the_order_of_permuted_mnist_is_recorded():
 
 
 @pytest.mark.parametrize("recurrence", ["lstm", "gru"])
-def test_units_start_with_memories_of_every_length(recurrence):
-    model = models.build("pixel_classifier", {**PIXELS, "recurrence": recurrence, "units": 64, "longest": 784})
-    bias = np.asarray(model.get_layer(recurrence).cell.bias)
-    keep = bias[64:128] if recurrence == "lstm" else bias[0, :64]
-    assert np.exp(keep).min() > 0 and np.exp(keep).max() <= 783 and np.exp(keep).std() > 100
+def test_units_start_with_memories_as_long_as_their_layer_needs(recurrence):
+    config = {**PIXELS, "recurrence": recurrence, "pixels": 784, "units": [64, 64], "joined": [7]}
+    model = models.build("pixel_classifier", config)
+    for layer, longest in ((f"{recurrence}_1", 7), (f"{recurrence}_2", 112)):
+        bias = np.asarray(model.get_layer(layer).cell.bias)
+        keep = np.exp(bias[64:128] if recurrence == "lstm" else bias[0, :64])
+        assert 1 <= keep.min() < longest / 4 and longest * 3 / 4 < keep.max() <= longest - 1
+
+
+@pytest.mark.parametrize(
+    ("joined", "text"),
+    [
+        ([], "joined=[] must hold one number for every layer but the last of units=[4, 5]."),
+        ([4], "joined=[4] must divide the 9 pixels without a rest."),
+        ([0], "joined=[0] must hold positive numbers."),
+    ],
+)
+def test_a_pyramid_joins_whole_groups_between_its_layers(joined, text):
+    with pytest.raises(InvalidInput) as error:
+        models.build("pixel_classifier", {**PIXELS, "joined": joined})
+    assert str(error.value) == text
 
 
 def test_an_unknown_recurrence_cannot_read_pixels():

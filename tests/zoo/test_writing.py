@@ -130,12 +130,18 @@ def shipped(tmp_path_factory, small_probes):
 # ------------------------------------------------------------------------------------------------------ published
 
 
-def test_a_language_model_ships_its_step_and_a_translator_its_halves_in_float16(shipped):
-    assert set(shipped[WRITER].files) == {"model.onnx", "streaming.onnx", "model.weights.h5", "tokenizer.json"}
+def test_a_language_model_ships_the_file_that_streams_and_a_translator_its_halves_with_rounded_weights(shipped):
+    assert set(shipped[WRITER].files) == {"streaming.onnx", "model.weights.h5", "tokenizer.json"}
     assert set(shipped[TRANSLATOR].files) == {"encoder.onnx", "decoder.onnx", "model.weights.h5", "tokenizer.json"}
     for name in shipped:
         for value in zoo.load(name).get_weights():
             np.testing.assert_array_equal(value, value.astype("float16"))
+
+
+def test_a_language_model_loaded_by_its_name_streams(shipped):
+    tokens = play().test.x[:, :50]
+    logits = runtime.load(WRITER).stream().push(tokens)
+    np.testing.assert_allclose(logits, zoo.load(WRITER)(tokens), atol=1e-5)
 
 
 def test_the_score_of_a_language_model_is_the_surprisal_of_one_pass_over_the_test_text(shipped):

@@ -41,8 +41,10 @@ def _published(spec: ModelSpec) -> str:
 
 
 def _sizes(spec: ModelSpec) -> tuple[str, str]:
-    """Parameters, and the bytes of the ONNX file for whole sequences, or of those of an encoder and its decoder."""
-    size = sum(size for file, size in spec.bytes.items() if file.endswith(".onnx") and file != "streaming.onnx")
+    """Parameters, and the bytes of the ONNX file for whole sequences, or of those of an encoder and its decoder; a
+    language model has the one that streams alone."""
+    files = {file for file in spec.bytes if file.endswith(".onnx")}
+    size = sum(spec.bytes[file] for file in files - {"streaming.onnx"} or files)
     return f"{spec.parameters:,}", f"{size / 1024:.0f} KiB"
 
 

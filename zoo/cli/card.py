@@ -21,7 +21,7 @@ from export.runtime.pipelines import PIPELINES, Pipeline
 from zoo import datasets, loading, models, recipes, registry
 from zoo.cli.arena import arena_bytes
 from zoo.cli.evaluating import opened
-from zoo.cli.halving import compress, halve
+from zoo.cli.rounding import compress, round_weights
 from zoo.datasets import Split
 from zoo.errors import InvalidInput, ParityError, Unsupported
 from zoo.evaluation import evaluate, examples, metric
@@ -108,8 +108,8 @@ class _Run:
         self.validation = self.progress.history[self.progress.best]["validation"]
         model = models.build(recipe.family, recipe.config, name=recipe.name)
         self.model = loading.load_weights(model, folder / loading.WEIGHTS)
-        if recipe.card and recipe.card.half:
-            halve(self.model)
+        if recipe.card and recipe.card.stored != "float32":
+            round_weights(self.model, recipe.card.stored)
 
     def scores(self, split: Split) -> dict[str, float]:
         return evaluate(self._judged, split, (self.recipe.metric, *self.recipe.also))
@@ -129,12 +129,12 @@ class _Run:
 def _fill(folder: Path, recipe: Recipe, run: _Run, scores: list[Score]) -> ModelSpec:
     run.model.save_weights(folder / loading.WEIGHTS)  # never compiled, so without the optimizer's state
     spec = _card(recipe, run, scores)
-    half = bool(recipe.card and recipe.card.half)
-    if half:
+    rounded = recipe.card is not None and recipe.card.stored != "float32"
+    if rounded:
         compress(folder / loading.WEIGHTS)
     for part in _parts(recipe):
         source, streams = part_of(run.model, part), part == "streaming"
-        quantize = "float16" if half else None
+        quantize = "float16" if rounded else None  # int8 weights too are stored by it as such
         to_onnx(source, folder / f"{part}.onnx", spec=spec, streaming=streams, quantize=quantize)
     tokenizer = datasets.get(recipe.dataset).tokenizer
     if tokenizer:
@@ -152,9 +152,7 @@ def _fill(folder: Path, recipe: Recipe, run: _Run, scores: list[Score]) -> Model
 def _parts(recipe: Recipe) -> tuple[str, ...]:
     """The ONNX files of a folder."""
     runs = PIPELINES.get(recipe.task, Pipeline).PARTS
-    if "encoder" in runs:
-        return runs
-    return ("model", "streaming") if recipe.card and recipe.card.streaming else ("model",)
+    return (*runs, "streaming") if recipe.card and recipe.card.streaming else runs
 
 
 def _card(recipe: Recipe, run: _Run, scores: list[Score]) -> ModelSpec:

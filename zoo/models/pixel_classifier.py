@@ -1,11 +1,16 @@
 """Classifier of images read one pixel a step: pixels [B, height · width, 1] -> logits [B, classes].
 
-    logits = W h_T,   h_t = LSTM(pixel_{p(t)}, h_{t-1})       or GRU; p the order of reading
+    layer 1        a state a pixel                     h_t = LSTM(pixel_{p(t)}, h_{t-1})       or GRU; p the order
+    layer k        a state for `joined` states below   every 4 states, say, joined into one wider input
+    logits = W h   of the last state of the last layer
 
 Pixels come row after row, 0 to 255. With `permutation` the model reads them in the fixed random order that this seed
-gives, so that neighbours in the image lie hundreds of steps apart. With `longest` the gate biases start such that units
-remember for 1 to that many steps (`zoo.cells.chrono`).
-Source:  Le, Jaitly & Hinton 2015, arXiv:1504.00941; Tallec & Ollivier 2018, arXiv:1804.11188.
+gives, so that neighbours in the image lie hundreds of steps apart. The layers form a pyramid: of T steps layer k runs
+T / (joined_1 · … · joined_{k-1}), so that a gradient from the last state to the first pixel passes through tens of
+steps in place of T. The gate biases start such that units remember for up to as many steps as their layer needs: the
+steps that are joined, and in the last layer all it has (`zoo.cells.chrono`).
+Source:  Le, Jaitly & Hinton 2015, arXiv:1504.00941 (the task); Chan et al. 2016, arXiv:1508.01211, section 3.1 (the
+         pyramid); Tallec & Ollivier 2018, arXiv:1804.11188 (the biases).
 """
 
 from dataclasses import dataclass
@@ -16,22 +21,34 @@ import numpy as np
 from keras import ops
 
 from zoo.cells.chrono import ChronoBias
+from zoo.errors import InvalidInput
 from zoo.layers import GRU, LSTM
 from zoo.models.recurrence import require
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
+    """`units` holds one size a layer, `joined` one number between any two layers."""
+
     recurrence: Literal["lstm", "gru"]
-    units: int
+    units: tuple[int, ...]
+    joined: tuple[int, ...]
     pixels: int
     classes: int
-    longest: int
     permutation: int | None = None
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
         require(self.recurrence)
+        if any(number < 1 for number in self.joined):
+            raise InvalidInput(f"joined={list(self.joined)} must hold positive numbers.")
+        if len(self.joined) != len(self.units) - 1:
+            raise InvalidInput(
+                f"joined={list(self.joined)} must hold one number for every layer but the last of "
+                f"units={list(self.units)}."
+            )
+        if self.pixels % int(np.prod(self.joined)):
+            raise InvalidInput(f"joined={list(self.joined)} must divide the {self.pixels} pixels without a rest.")
 
 
 def order(seed: int, pixels: int) -> np.ndarray:
@@ -44,19 +61,21 @@ def order(seed: int, pixels: int) -> np.ndarray:
 
 
 def build(config: Config) -> keras.Model:
-    # Layers
-    recurrent = _recurrent(config)
     # Functional model
     pixels = keras.Input((config.pixels, 1), name="pixels")
     x: Any = keras.layers.Rescaling(1 / 255, name="ink")(pixels)
     if config.permutation is not None:
         x = ops.take(x, order(config.permutation, config.pixels), axis=1)
-    state = keras.layers.Dropout(config.dropout, name="dropout")(recurrent(x))
+    for place, (units, joined) in enumerate(zip(config.units[:-1], config.joined, strict=True), 1):
+        x = _recurrent(config, units, joined, f"{config.recurrence}_{place}", return_sequences=True)(x)
+        x = keras.layers.Reshape((x.shape[1] // joined, joined * units), name=f"join_{place}")(x)
+    state = _recurrent(config, config.units[-1], x.shape[1], f"{config.recurrence}_{len(config.units)}")(x)
+    state = keras.layers.Dropout(config.dropout, name="dropout")(state)
     return keras.Model(pixels, keras.layers.Dense(config.classes, name="logits")(state), name="pixel_classifier")
 
 
-def _recurrent(config: Config) -> keras.layers.Layer:
-    bias = ChronoBias(config.longest, config.units, config.recurrence)
+def _recurrent(config: Config, units: int, longest: int, name: str, **settings: Any) -> keras.layers.Layer:
+    bias = ChronoBias(longest, units, config.recurrence)
     if config.recurrence == "gru":
-        return GRU(config.units, bias_initializer=bias, name="gru")
-    return LSTM(config.units, bias_initializer=bias, unit_forget_bias=False, name="lstm")
+        return GRU(units, bias_initializer=bias, name=name, **settings)
+    return LSTM(units, bias_initializer=bias, unit_forget_bias=False, name=name, **settings)

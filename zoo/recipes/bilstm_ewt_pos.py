@@ -96,6 +96,6 @@ RECIPE = Recipe(
             Published(0.883, "word BiLSTM with GloVe", "https://github.com/bentrevett/pytorch-pos-tagging"),
             Published(0.954, "Stanza, from raw text, UD 2.5", "https://stanfordnlp.github.io/stanza/performance.html"),
         ),
-        half=True,
+        stored="float16",
     ),
 )

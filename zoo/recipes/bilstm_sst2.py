@@ -61,6 +61,6 @@ RECIPE = Recipe(
             Published(0.849, "LSTM with GloVe and the labels of phrases", _TAI),
             Published(0.875, "bidirectional LSTM with GloVe and the labels of phrases", _TAI),
         ),
-        half=True,
+        stored="float16",
     ),
 )

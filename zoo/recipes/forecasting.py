@@ -54,7 +54,7 @@ def recipe(recurrence: str, table: str, horizon: int, published: tuple[Published
             published=published,
             window=ett.LOOK_BACK,
             tried=_TRIED,
-            half=True,
+            stored="float16",
         ),
     )
 

@@ -13,9 +13,8 @@ from zoo.spec import Published
 
 RECIPE = pixels.recipe(
     "gru.smnist",
-    "One GRU layer of 128 units reads a handwritten digit in 784 steps of one pixel, row after row.",
-    {"recurrence": "gru", "units": 128},
-    60,
+    "A pyramid of three GRU layers reads a handwritten digit in 784 steps of one pixel, row after row.",
+    {"recurrence": "gru"},
     (
         Published(0.989, "LSTM of 100 units", "Cooijmans et al. 2017, arXiv:1603.09025"),
         Published(0.990, "LSTM with recurrent batch normalisation", "Cooijmans et al. 2017, arXiv:1603.09025"),

@@ -95,6 +95,6 @@ def recipe(name: str, summary: str, config: dict[str, Any]) -> Recipe:
                 Published(0.928, "LSTM pretrained on the reviews, labelled and unlabelled", _DAI),
                 Published(0.87, "bidirectional LSTM of the Keras examples, 84 to 87 %", _KERAS),
             ),
-            half=True,
+            stored="float16",
         ),
     )

@@ -14,9 +14,8 @@ from zoo.spec import Published
 
 RECIPE = pixels.recipe(
     "lstm.pmnist",
-    "One LSTM layer of 128 units reads a handwritten digit in 784 steps of one pixel, in a fixed random order.",
-    {"recurrence": "lstm", "units": 128, "permutation": 92916},
-    60,
+    "A pyramid of three LSTM layers reads a handwritten digit in 784 steps of one pixel, in a fixed random order.",
+    {"recurrence": "lstm", "permutation": 92916},
     (
         Published(0.902, "LSTM of 100 units, another permutation", "Cooijmans et al. 2017, arXiv:1603.09025"),
         Published(0.954, "LSTM with recurrent batch normalisation", "Cooijmans et al. 2017, arXiv:1603.09025"),

@@ -45,7 +45,7 @@ def recipe(source: str, target: str, published: tuple[Published, ...]) -> Recipe
             preprocessing=f"Composed form (NFC), {multi30k.VOCABULARY} subwords for both languages (tokenizer.json).",
             input_unit="token ids",
             published=published,
-            half=True,
+            stored="int8",
         ),
     )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -68,8 +68,8 @@ class Recipe:
 @dataclass(frozen=True)
 class CardText:
     """What the card of a published model says beyond what is measured. With `streaming` the folder holds a file whose
-    states are inputs and outputs besides the one for whole sequences. With `half` the weights are rounded to float16,
-    stored so, and every score is of the rounded ones."""
+    states are inputs and outputs besides the one for whole sequences. The weights are rounded to what `stored` holds
+    ("int8": times a power of two for each channel) and stored so, and every score is of the rounded ones."""
 
     summary: str
     intended_use: str
@@ -81,4 +81,4 @@ class CardText:
     window: int | None = None
     tried: tuple[str, ...] = field(default=())
     streaming: bool = False
-    half: bool = False
+    stored: Literal["float32", "float16", "int8"] = "float32"

@@ -56,7 +56,6 @@ def recipe(name: str, recurrence: str, units: int, learning_rate: float) -> Reci
                 ),
             ),
             tried=_TRIED,
-            streaming=True,
-            half=True,
+            stored="float16",
         ),
     )
