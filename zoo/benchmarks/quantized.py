@@ -1,11 +1,12 @@
 """Quantised files against float ones: speed and size of one recurrent layer, and scores of the pretrained models.
 
 Run `python -m zoo.benchmarks.quantized` to write `results/quantized.csv` and `results/quantized_scores.csv`. The first
-also holds what was tried for the GRU and does not ship, because it is slower: integer steps below
-`export.onnx_integer_gru.UNITS`, and weights behind a `DequantizeLinear`.
+also holds what was tried for the GRU and does not ship, because it is slower or no faster: integer steps below
+`export.onnx_integer_gru.UNITS`, the same steps in float, and weights behind a `DequantizeLinear`.
 """
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from onnx import helper, numpy_helper
 
 from export import to_onnx, to_tflite
 from export.backends import open_model
-from export.onnx_integer_gru import UNITS
+from export.onnx_graph import walk
+from export.onnx_integer_gru import UNITS, integer_gru
 from export.quantize import quantized
 from export.runtime import load
 from zoo import datasets, registry
@@ -92,7 +94,7 @@ def _files(model: keras.Model, x: np.ndarray, folder: Path) -> dict[str, Path]:
         files[f"tflite {quantize}"] = artifact.path
     proto = onnx.load(files[f"onnx {FLOAT}"])
     if any(node.op_type == "GRU" for node in proto.graph.node):
-        tried = {"DequantizeLinear": _dequantized(proto)}
+        tried = {"DequantizeLinear": _dequantized(proto), "float steps": _in_float_steps(proto)}
         if model.layers[-1].units < UNITS:
             tried["integer steps"], _ = quantized(proto, "dynamic", integer_gru_from=1)
         for what, file in tried.items():
@@ -135,16 +137,57 @@ def _dequantized(model: onnx.ModelProto) -> onnx.ModelProto:
             helper.make_node("DequantizeLinear", [f"{name}_int8", f"{name}_scale"], [f"{name}_real"], axis=0),
             helper.make_node("Unsqueeze", [f"{name}_real", f"{name}_axis"], [name]),
         ]
-    nodes += [onnx.NodeProto.FromString(item.SerializeToString()) for item in changed.graph.node]
-    del changed.graph.node[:]
-    changed.graph.node.extend(nodes)
+    _set_nodes(changed.graph, [*nodes, *changed.graph.node])
     return changed
+
+
+def _in_float_steps(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The float GRU file as one product for the inputs of all steps, and a `Scan` with one product a step."""
+    changed = onnx.ModelProto()
+    changed.CopyFrom(model)
+    graph, (node, arrays) = changed.graph, _weights(changed)
+    kept = [onnx.TensorProto.FromString(t.SerializeToString()) for t in graph.initializer if t.name not in node.input]
+    del graph.initializer[:]
+    graph.initializer.extend(kept)
+
+    def add(name: str, value: np.ndarray) -> str:
+        graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        return name
+
+    def factor(name: str, matrix: np.ndarray) -> tuple[str, str]:
+        return add(name, matrix), ""
+
+    steps = integer_gru(node, [array[None] for array in arrays], factor, add)
+    nodes = [new for old in graph.node for new in (steps if old == node else [old])]
+    _set_nodes(graph, nodes)
+    bodies = [item.g for new in walk(graph) if new.op_type == "Scan" for item in new.attribute if item.name == "body"]
+    for inner in (*bodies, graph):
+        _set_nodes(inner, [new for old in inner.node for new in _product(old)])
+    return changed
+
+
+def _product(node: onnx.NodeProto) -> list[onnx.NodeProto]:
+    """A product of integers with a bias as one of floats."""
+    if node.op_type != "DynamicQuantizeMatMul":
+        return [node]
+    x, weight, _, _, bias = node.input
+    (output,) = node.output
+    return [
+        helper.make_node("MatMul", [x, weight], [f"{output}_product"]),
+        helper.make_node("Add", [f"{output}_product", bias], [output]),
+    ]
+
+
+def _set_nodes(graph: onnx.GraphProto, nodes: Sequence[onnx.NodeProto]) -> None:
+    copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
+    del graph.node[:]
+    graph.node.extend(copies)
 
 
 if __name__ == "__main__":
     facts = results.conditions(PACKAGES)
     measured = [
-        row | facts for kind in ("LSTM", "GRU") for units in (64, 128, 256, 512) for row in speed(kind, units, 200)
+        row | facts for kind in ("LSTM", "GRU") for units in (64, 128, 256, 384, 512) for row in speed(kind, units, 200)
     ]
     print(results.write("quantized", measured))
     print(results.write("quantized_scores", [row | facts for name in registry.names("*.har") for row in scores(name)]))

@@ -1,8 +1,9 @@
 """gru.shakespeare: one GRU layer writes Shakespeare, character by character.
 
 Run:      zoo train gru.shakespeare --seed 0 --resume
-Cost:     2 minutes an epoch on one CPU core, no run is finished yet.
-Expect:   not measured. The goal is 1.50 nats a character on the last tenth of the text.
+Cost:     22 minutes on one CPU core.
+Expect:   1.67 nats a character on the last tenth of the text, 1.51 on the twentieth before it (seed 0, the only one so
+          far); the goal of 1.50 is missed.
 Data:     Tiny Shakespeare; the last tenth is the test, see zoo/recipes/shakespeare.py.
 Departs:  from char-rnn (Karpathy 2015) as zoo/recipes/shakespeare.py says.
 """

@@ -1,11 +1,11 @@
-"""gru.smnist: one GRU layer reads a handwritten digit in 784 steps of one pixel.
+"""gru.smnist: a pyramid of GRU layers reads a handwritten digit in 784 steps of one pixel.
 
 Run:      zoo train gru.smnist --seed 0
 Cost:     about 4 minutes an epoch on one CPU core, 4 hours in all: a recipe for a GPU.
 Data:     MNIST, row after row; the last 5,000 training images validate.
 Expect:   not trained to the end yet, 2 epochs only; goal 98.9 %, the LSTM of Cooijmans et al. 2017.
-Departs:  from Cooijmans' LSTM: a GRU of 128 units with chrono initialisation, images shifted by up to one pixel,
-          weights averaged, 60 epochs.
+Departs:  from Cooijmans' LSTM: a pyramid of three GRU layers, of which the first reads every pixel, the second a group
+          of seven states, the third a row of the image; images shifted by up to one pixel, weights averaged.
 """
 
 from zoo.recipes import pixels
@@ -15,6 +15,7 @@ RECIPE = pixels.recipe(
     "gru.smnist",
     "A pyramid of three GRU layers reads a handwritten digit in 784 steps of one pixel, row after row.",
     {"recurrence": "gru"},
+    20,
     (
         Published(0.989, "LSTM of 100 units", "Cooijmans et al. 2017, arXiv:1603.09025"),
         Published(0.990, "LSTM with recurrent batch normalisation", "Cooijmans et al. 2017, arXiv:1603.09025"),

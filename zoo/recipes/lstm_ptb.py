@@ -8,7 +8,8 @@ Departs:  from AWD-LSTM (Merity et al. 2017): two layers in place of three, Adam
           the weights in place of averaged SGD, chunks of one length, no activation regularisation.
 """
 
-from zoo.recipes.recipe import Recipe
+from zoo.recipes.recipe import CardText, Recipe
+from zoo.spec import Published
 
 RECIPE = Recipe(
     name="lstm.ptb",
@@ -36,4 +37,20 @@ RECIPE = Recipe(
     weight_decay=1e-2,
     warmup=0.05,
     average=0.998,
+    card=CardText(
+        summary="Two LSTM layers predict the next word of newspaper text; one matrix is embedding and output.",
+        intended_use="Compare language models on the Penn Treebank; show a language model of words in 5 MB.",
+        limits=(
+            "Research only: the Treebank belongs to the LDC, and its text carries no open licence.",
+            "Writes lower case without punctuation, numbers as N, and knows 10,000 words; all others are <unk>.",
+        ),
+        preprocessing="One token a word, <eos> at the end of a sentence (tokenizer.json); words it does not know are refused.",
+        input_unit="token ids",
+        published=(
+            Published(82.1, "LSTM of 20 M parameters", "Zaremba et al. 2014, arXiv:1409.2329, medium, as the goal has it"),
+            Published(78.3, "LSTM of 66 M parameters", "Zaremba et al. 2014, arXiv:1409.2329, large"),
+            Published(57.3, "LSTM of 24 M parameters, fine-tuned", "Merity et al. 2017, arXiv:1708.02182"),
+        ),
+        stored="int8",
+    ),
 )

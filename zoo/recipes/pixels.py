@@ -12,8 +12,13 @@ _LIMITS = (
     "Trained on grey digits of 28 by 28, ink 255 on paper 0, centred as MNIST has them.",
 )
 
+_TRIED = (
+    "One LSTM of 128 units over all 784 steps, in the permuted order: 42 % on validation after six of 20 epochs, each as "
+    "long as three of the pyramid's; a mean over its states in place of the last one learned no faster.",
+)
 
-def recipe(name: str, summary: str, config: dict[str, Any], published: tuple[Published, ...]) -> Recipe:
+
+def recipe(name: str, summary: str, config: dict[str, Any], epochs: int, published: tuple[Published, ...]) -> Recipe:
     """The recipe of `name`: `config` says what sets the architecture apart."""
     return Recipe(
         name=name,
@@ -23,7 +28,7 @@ def recipe(name: str, summary: str, config: dict[str, Any], published: tuple[Pub
         dataset=name.partition(".")[2],
         loss="cross_entropy",
         metric="accuracy",
-        epochs=20,
+        epochs=epochs,
         batch_size=128,
         learning_rate=5e-3,
         weight_decay=1e-2,
@@ -37,5 +42,7 @@ def recipe(name: str, summary: str, config: dict[str, Any], published: tuple[Pub
             input_unit="grey value, 0 (paper) to 255 (ink)",
             published=published,
             window=784,
+            tried=_TRIED,
+            stored="float16",
         ),
     )
