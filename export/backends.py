@@ -17,8 +17,8 @@ def open_model(name: str, backend: str = "onnx", quantize: str | None = None, pa
     """The executor of model `name`. "onnx" runs the file in the model's folder and needs neither TensorFlow nor Keras;
     "tflite", "saved_model" and quantised files are exported on first use and kept in the cache.
 
-    part: "model" for the whole; "streaming" for a step with the states in and out; of a translator "encoder" or
-    "decoder".
+    part: "model" for the whole (on "onnx" a language model has that as the file that streams); "streaming" for a step
+    with the states in and out; of a translator "encoder" or "decoder".
     Raises UnknownName for a model or backend that does not exist, InvalidInput for quantised Keras.
     """
     if backend not in BACKENDS:

@@ -23,6 +23,7 @@ from export.onnx_integer_gru import MICROSOFT, UNITS, integer_gru, is_eligible
 
 SMALLEST = 1024  # elements; below this the operators around a small constant take more bytes than it saves
 _LARGEST_FLOAT16 = 65504.0
+_LEAST = 128 * float(np.finfo("float32").tiny)
 _RECURRENT = ("GRU", "RNN", "LSTM", "DynamicQuantizeLSTM")
 _CHANNELS = dict.fromkeys(_RECURRENT, (0, -2)) | {"Conv": (0,), "ConvTranspose": (1,)}  # else the last axis
 _INT8_NOTE = (
@@ -58,7 +59,7 @@ def _notes(model: ModelProto, small: ModelProto, kind: str) -> list[str]:
         if node.op_type in ("GRU", "RNN") and stored & {f"{name}_int8" for name in node.input[1:3]}
     ]
     notes = [_INT8_NOTE] if kind == "int8" else []
-    if kept:
+    if kept and kind != "float16":
         notes.append(
             f"ONNX Runtime has no int8 GRU or SimpleRNN: the weights of {', '.join(map(repr, kept))} are int8 in the "
             "file and float32 once it is loaded, so the file is smaller and as fast as float32. A GRU with reset_after "
@@ -157,13 +158,14 @@ def _in_integers(
 
 
 def powers_of_two(value: np.ndarray, channels: tuple[int, ...]) -> np.ndarray:
-    """The least power of two for each entry of the axes `channels` that, times 127, reaches its values.
+    """The least power of two for each entry of the axes `channels` that, times 127, reaches its values; 1 where these
+    are too small for a normal float32.
 
     >>> powers_of_two(np.array([[1.0, 254.0], [-127.0, 255.0]]), (-1,)).tolist()
     [[1.0, 4.0]]
     """
     largest = _largest(np.abs(value), channels)
-    scales: np.ndarray = np.exp2(np.ceil(np.log2(np.where(largest > 0, largest, 127.0) / 127)))
+    scales: np.ndarray = np.exp2(np.ceil(np.log2(np.where(largest > _LEAST, largest, 127.0) / 127)))
     return scales.astype("float32")
 
 
@@ -215,14 +217,14 @@ def _store(graph: GraphProto, form: Callable[[TensorProto, str], Stored]) -> Non
 
 def _float16(tensor: TensorProto, reader: str) -> Stored:
     value = numpy_helper.to_array(tensor)
+    if np.abs(value).max() > _LARGEST_FLOAT16:
+        return [], [tensor]
     # An embedding that is the output, too, may stand here transposed.
     ways = () if _is_bias(value, reader) else (_CHANNELS.get(reader, (-1,)), (0,))
     for channels in ways:
         scales = powers_of_two(value, channels)
         if (np.rint(value / scales) * scales == value).all():
             return _integers(tensor.name, *_in_integers(value, channels, scales))
-    if np.abs(value).max() > _LARGEST_FLOAT16:
-        return [], [tensor]
     stored = numpy_helper.from_array(value.astype("float16"), f"{tensor.name}_float16")
     return [_cast(stored, tensor.name)], [stored]
 

@@ -154,6 +154,13 @@ class ModelSpec:
     def score(self) -> Score:
         return self.scores[0]
 
+    @property
+    def onnx_bytes(self) -> int:
+        """Of the ONNX file for whole sequences, or of those of an encoder and its decoder; a language model has the one
+        that streams alone."""
+        files = {file for file in self.bytes if file.endswith(".onnx")}
+        return sum(self.bytes[file] for file in files - {"streaming.onnx"} or files)
+
 
 def to_json(value: Any) -> str:
     """The text of a dataclass of this file, or of one built from them, one field a line."""

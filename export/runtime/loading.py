@@ -7,12 +7,12 @@ from export import manifest
 from export.runtime.executor import Executor
 from zoo.errors import InvalidInput
 
-_FILES = ("model.onnx", "model.tflite")  # in a folder, the first that is there
-_IN_ZOO = ("model.onnx", "streaming.onnx")  # of a pretrained model; one that writes has the second
+_FILES = ("model.onnx", "model.tflite", "streaming.onnx")  # in a folder, the first that is there
 
 
 def load(source: str | os.PathLike[str], *, threads: int | None = None, provider: str | None = None) -> Executor:
-    """An executor for an `.onnx` or `.tflite` file, a folder that `export` wrote, or a zoo name.
+    """An executor for an `.onnx` or `.tflite` file, a folder that `export` wrote, or a zoo name (of a language model
+    the file that streams, see `Executor.stream`).
 
     `threads` defaults to 1, which is fastest for small recurrent models at batch 1; `provider` to "cpu" (ONNX only).
     Files with a manifest or a card beside them are checked against its sha256 first.
@@ -50,9 +50,7 @@ def _file(source: str) -> Path:
 def _in_folder(folder: Path) -> Path:
     names = [name for name in _FILES if (folder / name).is_file()]
     if not names:
-        raise InvalidInput(
-            f"Folder {str(folder)!r} holds neither {' nor '.join(_FILES)}. Export the model into it first."
-        )
+        raise InvalidInput(f"Folder {str(folder)!r} holds none of {', '.join(_FILES)}. Export the model into it first.")
     if (folder / manifest.FILE).is_file():
         recorded = manifest.read(folder).files
         manifest.verify(folder, {name: digest for name, digest in recorded.items() if name == names[0]})
@@ -63,7 +61,7 @@ def _in_zoo(name: str) -> Path:
     from zoo import registry
 
     card, folder = registry.get(name), registry.folder(name)
-    names = [file for file in _IN_ZOO if file in card.files]
+    names = [file for file in _FILES if file in card.files]
     if not names:
         parts = " and ".join(sorted(file for file in card.files if file.endswith(".onnx")))
         raise InvalidInput(

@@ -192,6 +192,7 @@ def test_weights_that_int8_holds_exactly_are_stored_so_and_computed_in_float(tmp
     given = {"tokens": np.arange(24).reshape(2, 12)}
     ours, whole = (runtime.load(path).run(given) for path in (small.path, full.path))
     assert [value.tolist() for value in ours.values()] == [value.tolist() for value in whole.values()]
+    assert small.notes == ()
 
 
 def test_int8_is_the_dynamic_file_and_says_so(tmp_path):

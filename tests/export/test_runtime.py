@@ -209,7 +209,7 @@ def test_an_empty_folder_is_refused(tmp_path):
     with pytest.raises(InvalidInput) as error:
         load(tmp_path)
     assert str(error.value) == (
-        f"Folder '{tmp_path}' holds neither model.onnx nor model.tflite. Export the model into it first."
+        f"Folder '{tmp_path}' holds none of model.onnx, model.tflite, streaming.onnx. Export the model into it first."
     )
 
 

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 
+import zoo
 from tests import oracle
 from tests.tiers import some, thorough
 from zoo import datasets
@@ -242,6 +243,14 @@ def test_inspect_takes_another_window_and_prints_facts(zoo_command, recording, t
         np.testing.assert_array_equal(file["inputs"][0], np.load(recording)[64:192])
         assert forget["mean"] == pytest.approx(float(file["forget_gate"].mean()), rel=1e-5)
         assert forget["open"] == pytest.approx(float((file["forget_gate"] > 0.9).mean()), rel=1e-5)
+
+
+def test_inspect_reads_a_prompt_character_by_character(zoo_command, tmp_path):
+    arrays = tmp_path / "gates.npz"
+    answer = zoo_command("inspect", "gru.shakespeare", "ROMEO:", "--arrays", arrays, "--units", "7")
+    assert answer.code == 0 and "gru_1 (GRU), 1 units over 6 steps" in answer.out
+    with np.load(arrays) as file:
+        assert file["inputs"].tolist() == [zoo.pipeline("gru.shakespeare").tokens("ROMEO:")]
 
 
 def test_inspect_takes_a_keras_file(zoo_command, tmp_path, recording):

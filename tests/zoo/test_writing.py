@@ -136,6 +136,10 @@ def test_a_language_model_ships_the_file_that_streams_and_a_translator_its_halve
     for name in shipped:
         for value in zoo.load(name).get_weights():
             np.testing.assert_array_equal(value, value.astype("float16"))
+    kernels = [weight.numpy() for weight in zoo.load(TRANSLATOR).weights if weight.name.endswith("kernel")]
+    for value in kernels:
+        numbers_of = value / np.exp2(np.ceil(np.log2(np.abs(value).max(0) / 127)))
+        np.testing.assert_array_equal(numbers_of, numbers_of.astype("int8"))
 
 
 def test_a_language_model_loaded_by_its_name_streams(shipped):

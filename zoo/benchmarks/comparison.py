@@ -50,7 +50,7 @@ def _row(spec: ModelSpec, tag: str, seconds: float) -> dict[str, Any]:
         "parameters": spec.parameters,
         "training_minutes": round(spec.training["seconds"] / 60, 1),
         "p50_ms": round(1e3 * seconds, 3),
-        "bytes": spec.bytes["model.onnx"],
+        "bytes": spec.onnx_bytes,
     }
 
 

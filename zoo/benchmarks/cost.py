@@ -30,7 +30,7 @@ def measure(name: str, rounds: int = 30) -> dict[str, Any]:
         "parameters": spec.parameters,
         "multiply_adds_per_step": spec.multiply_adds_per_step,
         "weight_bytes": 4 * spec.parameters,
-        "onnx_bytes": spec.bytes["model.onnx"],
+        "onnx_bytes": spec.onnx_bytes,
         "state_bytes": state_bytes(load(name)),
         "serving_mib": round(peak, 1),
         "serving_mib_without_model": round(before, 1),

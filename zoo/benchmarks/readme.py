@@ -41,11 +41,7 @@ def _published(spec: ModelSpec) -> str:
 
 
 def _sizes(spec: ModelSpec) -> tuple[str, str]:
-    """Parameters, and the bytes of the ONNX file for whole sequences, or of those of an encoder and its decoder; a
-    language model has the one that streams alone."""
-    files = {file for file in spec.bytes if file.endswith(".onnx")}
-    size = sum(spec.bytes[file] for file in files - {"streaming.onnx"} or files)
-    return f"{spec.parameters:,}", f"{size / 1024:.0f} KiB"
+    return f"{spec.parameters:,}", f"{spec.onnx_bytes / 1024:.0f} KiB"
 
 
 def comparison() -> str:

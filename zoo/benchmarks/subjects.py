@@ -147,8 +147,10 @@ class Subject:
                 form = f"{quantize} {format}" if quantize else format
                 raise InvalidInput(f"{self.given} is a file of another kind: it has no {form} form.")
             return self.path
-        if format == "onnx" and not quantize and self.spec and ONNX in self.spec.files:
-            return registry.file(self.given, ONNX)
+        if format == "onnx" and not quantize and self.spec:
+            if ONNX in self.spec.files:
+                return registry.file(self.given, ONNX)
+            quantize = "float16"  # as the file of a language model is stored, the one that streams
         path = self.folder / f"{quantize or 'float32'}" / (format if format == "saved_model" else f"model.{format}")
         if not path.exists():
             _write(self.model, self.spec, format, quantize, path)

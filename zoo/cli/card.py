@@ -108,7 +108,7 @@ class _Run:
         self.validation = self.progress.history[self.progress.best]["validation"]
         model = models.build(recipe.family, recipe.config, name=recipe.name)
         self.model = loading.load_weights(model, folder / loading.WEIGHTS)
-        if recipe.card and recipe.card.stored != "float32":
+        if recipe.card:
             round_weights(self.model, recipe.card.stored)
 
     def scores(self, split: Split) -> dict[str, float]:

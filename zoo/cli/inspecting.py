@@ -70,12 +70,17 @@ def _pretrained(name: str, input: str) -> tuple[Any, np.ndarray, dict[str, Any]]
     """The model of that name, what its pipeline makes of the input, and how to draw it."""
     from export.backends import open_model
     from export.runtime.pipelines import pipeline
+    from export.runtime.pipelines.text_generation import TextGeneration
     from zoo.loading import load
 
     spec = registry.get(name)
     heard = _Heard(open_model(name, "onnx"))
-    pipeline(spec, heard)(input)  # type: ignore[arg-type]  # all a pipeline asks of an executor
-    x = heard.inputs[spec.signature.input_names[0]]
+    found = pipeline(spec, heard)  # type: ignore[arg-type]  # all a pipeline asks of an executor
+    if isinstance(found, TextGeneration):
+        x = np.array([found.tokens(input)], "int32")
+    else:
+        found(input)
+        x = heard.inputs[spec.signature.input_names[0]]
     drawing: dict[str, Any] = {"sample_rate": spec.sample_rate, "unit": spec.signature.inputs[0].unit}
     if "tokenizer.json" in spec.files:
         from zoo.features import text

@@ -1,9 +1,7 @@
 """Weights in half the bytes, or a quarter: rounded, so that every format computes with the same numbers."""
 
 import os
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import h5py
 import keras
@@ -12,27 +10,20 @@ import numpy as np
 from export.quantize import powers_of_two
 
 
-def _halves(weight: Any, value: np.ndarray) -> np.ndarray:
-    return value.astype("float16").astype("float32")
-
-
-def _integers(weight: Any, value: np.ndarray) -> np.ndarray:
-    """A matrix as int8 numbers times a power of two for each entry of its last axis; the rest in halves."""
-    if value.ndim < 2 or "bias" in weight.name:
-        return _halves(weight, value)
-    scales = powers_of_two(value, (-1,))
-    return np.rint(value / scales) * scales
-
-
-ROUNDINGS: Mapping[str, Callable[[Any, np.ndarray], np.ndarray]] = {"float16": _halves, "int8": _integers}
-
-
 def round_weights(model: keras.Model, stored: str) -> None:
-    """Rounds the weights to numbers that "float16" or "int8" holds; they stay float32."""
+    """Rounds the weights; they stay float32. "float16": to numbers that it holds; "int8": those of a matrix to int8
+    numbers times a power of two for each entry of its last axis, biases as for "float16"; "float32": nothing to do."""
+    if stored == "float32":
+        return
     for weight in model.weights:
         value = keras.ops.convert_to_numpy(weight)
-        if value.dtype == np.float32:
-            weight.assign(ROUNDINGS[stored](weight, value))
+        if value.dtype != np.float32:
+            continue
+        if stored == "int8" and value.ndim > 1 and "bias" not in weight.name:
+            scales = powers_of_two(value, (-1,))
+            weight.assign(np.rint(value / scales) * scales)
+        else:
+            weight.assign(value.astype("float16").astype("float32"))
 
 
 def compress(path: Path) -> None:

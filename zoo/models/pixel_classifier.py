@@ -67,15 +67,15 @@ def build(config: Config) -> keras.Model:
     if config.permutation is not None:
         x = ops.take(x, order(config.permutation, config.pixels), axis=1)
     for place, (units, joined) in enumerate(zip(config.units[:-1], config.joined, strict=True), 1):
-        x = _recurrent(config, units, joined, f"{config.recurrence}_{place}", return_sequences=True)(x)
+        x = _recurrent(config, units, joined, f"{config.recurrence}_{place}", sequences=True)(x)
         x = keras.layers.Reshape((x.shape[1] // joined, joined * units), name=f"join_{place}")(x)
     state = _recurrent(config, config.units[-1], x.shape[1], f"{config.recurrence}_{len(config.units)}")(x)
     state = keras.layers.Dropout(config.dropout, name="dropout")(state)
     return keras.Model(pixels, keras.layers.Dense(config.classes, name="logits")(state), name="pixel_classifier")
 
 
-def _recurrent(config: Config, units: int, longest: int, name: str, **settings: Any) -> keras.layers.Layer:
-    bias = ChronoBias(longest, units, config.recurrence)
+def _recurrent(config: Config, units: int, steps: int, name: str, sequences: bool = False) -> keras.layers.Layer:
+    bias = ChronoBias(max(3, steps), units, config.recurrence)
     if config.recurrence == "gru":
-        return GRU(units, bias_initializer=bias, name=name, **settings)
-    return LSTM(units, bias_initializer=bias, unit_forget_bias=False, name=name, **settings)
+        return GRU(units, bias_initializer=bias, return_sequences=sequences, name=name)
+    return LSTM(units, bias_initializer=bias, unit_forget_bias=False, return_sequences=sequences, name=name)

@@ -1,4 +1,4 @@
-"""lstm.ptb: two LSTM layers predict the next word of newspaper text, in 6 M parameters.
+"""lstm.ptb: two LSTM layers predict the next word of newspaper text, in 4.6 M parameters.
 
 Run:      zoo train lstm.ptb --seed 0 --resume
 Cost:     not measured: the run has not been made yet.
@@ -42,13 +42,14 @@ RECIPE = Recipe(
         intended_use="Compare language models on the Penn Treebank; show a language model of words in 5 MB.",
         limits=(
             "Research only: the Treebank belongs to the LDC, and its text carries no open licence.",
-            "Writes lower case without punctuation, numbers as N, and knows 10,000 words; all others are <unk>.",
+            "Writes lower case without punctuation, numbers as N and rare words as <unk>; it knows 10,000 words.",
         ),
-        preprocessing="One token a word, <eos> at the end of a sentence (tokenizer.json); words it does not know are refused.",
+        preprocessing="One token a word, <eos> at the end of a sentence (tokenizer.json); a prompt with words "
+        "that it does not know is refused.",
         input_unit="token ids",
         published=(
-            Published(82.1, "LSTM of 20 M parameters", "Zaremba et al. 2014, arXiv:1409.2329, medium, as the goal has it"),
-            Published(78.3, "LSTM of 66 M parameters", "Zaremba et al. 2014, arXiv:1409.2329, large"),
+            Published(82.7, "LSTM of 20 M parameters", "Zaremba et al. 2014, arXiv:1409.2329, medium"),
+            Published(78.4, "LSTM of 66 M parameters", "Zaremba et al. 2014, arXiv:1409.2329, large"),
             Published(57.3, "LSTM of 24 M parameters, fine-tuned", "Merity et al. 2017, arXiv:1708.02182"),
         ),
         stored="int8",

@@ -68,8 +68,9 @@ class Recipe:
 @dataclass(frozen=True)
 class CardText:
     """What the card of a published model says beyond what is measured. With `streaming` the folder holds a file whose
-    states are inputs and outputs besides the one for whole sequences. The weights are rounded to what `stored` holds
-    ("int8": times a power of two for each channel) and stored so, and every score is of the rounded ones."""
+    states are inputs and outputs besides the one for whole sequences (a language model has no other). The weights are
+    rounded to what `stored` holds ("int8": times a power of two for each channel; biases as float16) and stored so, and
+    every score is of the rounded ones."""
 
     summary: str
     intended_use: str

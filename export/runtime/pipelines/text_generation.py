@@ -66,10 +66,11 @@ class TextGeneration(Pipeline):
             raise InvalidInput(f"seed={seed} is no seed: give a whole number from 0 to {2**32 - 1}.")
         if stop == "":
             raise InvalidInput("stop is empty: give the text to stop before, or leave it out.")
-        tokens = self._tokens(prompt)
+        tokens = self.tokens(prompt)
         return _until(stop, self._pieces(tokens, length, sampling, seed))
 
-    def _tokens(self, prompt: str) -> list[int]:
+    def tokens(self, prompt: str) -> list[int]:
+        """The tokens of a prompt. Raises InvalidInput as a call does."""
         if not isinstance(prompt, str) or not prompt:
             raise InvalidInput(f"The prompt is {prompt!r}: give the text to go on from, at least one character.")
         encoded = self.tokenizer.encode(text.unicode(prompt))
