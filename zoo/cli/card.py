@@ -191,7 +191,8 @@ def _card(recipe: Recipe, run: _Run, scores: list[Score]) -> ModelSpec:
 
 
 def multiply_adds_per_step(model: keras.Model) -> int:
-    """Multiplications of weights with inputs or states that one time step takes: the sizes of all matrices."""
+    """Multiplications of weights with inputs or states that one time step of every layer takes: the sizes of all
+    matrices."""
     return int(
         sum(
             np.prod(weight.shape)
