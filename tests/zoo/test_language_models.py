@@ -9,6 +9,7 @@ import pytest
 from tests.real_data import needs_data
 from tests.tiers import thorough
 from zoo import datasets, evaluation, models, recipes
+from zoo.cli.card import multiply_adds_per_step
 from zoo.cli.rounding import compress, round_weights
 from zoo.datasets import Dataset, Split, Splits, multi30k
 from zoo.errors import InvalidInput
@@ -140,6 +141,13 @@ def test_a_model_in_lanes_carries_its_states_and_has_the_weights_of_the_one_with
     tokens = RNG.integers(0, 9, (2, 7)).astype("int32")
     pieces = np.concatenate([lanes(tokens[:, :4]).numpy(), lanes(tokens[:, 4:]).numpy()], 1)
     np.testing.assert_allclose(pieces, whole(tokens).numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_what_an_embedding_looks_up_is_not_multiplied(tied):
+    config = {"recurrence": "gru", "units": [6], "vocabulary": 9, "embedding": 6, "tied": tied}
+    model = models.build("language_model", config)
+    assert multiply_adds_per_step(model) == 3 * 6 * (6 + 6) + 6 * 9
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 FILES = (".keras", ".onnx", ".tflite")
 STEPS = 100  # of a model whose card names no window
 ONNX = "model.onnx"
+STEP_BY_STEP = ("classifier", "language_model")  # families whose every layer runs once for each step of the input
 
 
 @dataclass(eq=False)
@@ -136,7 +137,7 @@ class Subject:
             kind, features, units = self.layer
             operations = 2 * batch * steps * GATES[kind] * units * (features + units)
             return Work(operations, 4 * GATES[kind] * units * units, steps)
-        if self.spec is None or self.steps != (self.spec.window or STEPS):  # a second of sound is not one of steps
+        if self.spec is None or self.spec.family not in STEP_BY_STEP:
             return None
         return Work(2 * batch * steps * self.spec.multiply_adds_per_step, 4 * self.spec.multiply_adds_per_step, steps)
 

@@ -26,6 +26,7 @@ from zoo.datasets import Split
 from zoo.errors import InvalidInput, ParityError, Unsupported
 from zoo.evaluation import evaluate, examples, metric
 from zoo.features.translation import Translator
+from zoo.layers import TiedEmbedding
 from zoo.recipes import Recipe, checkpoint
 from zoo.recipes.batches import runner
 from zoo.spec import ModelSpec, Score, Signature, from_json, to_json
@@ -192,14 +193,15 @@ def _card(recipe: Recipe, run: _Run, scores: list[Score]) -> ModelSpec:
 
 def multiply_adds_per_step(model: keras.Model) -> int:
     """Multiplications of weights with inputs or states that one time step of every layer takes: the sizes of all
-    matrices."""
-    return int(
-        sum(
-            np.prod(weight.shape)
-            for weight in model.trainable_weights
-            if len(weight.shape) == 2 and "bias" not in weight.path
-        )
-    )
+    matrices but those that are looked up."""
+    looked_up = {
+        weight.path
+        for layer in model._flatten_layers()
+        if isinstance(layer, keras.layers.Embedding) and not isinstance(layer, TiedEmbedding)
+        for weight in layer.weights
+    }
+    matrices = [weight for weight in model.trainable_weights if len(weight.shape) == 2 and "bias" not in weight.path]
+    return int(sum(np.prod(weight.shape) for weight in matrices if weight.path not in looked_up))
 
 
 def _training(run: _Run) -> dict[str, Any]:

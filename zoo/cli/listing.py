@@ -112,7 +112,7 @@ def _facts(spec: ModelSpec) -> list[tuple[str, str]]:
         *(("limit", limit) for limit in spec.limits),
         ("data", f"{spec.dataset.title}, {spec.dataset.url}"),
         ("licence", spec.dataset.licence),
-        ("parameters", f"{spec.parameters:,}; {spec.multiply_adds_per_step:,} multiply-adds a step"),
+        ("parameters", f"{spec.parameters:,}; {spec.multiply_adds_per_step:,} multiply-adds in a step of every layer"),
         ("files", ", ".join(f"{name} {size(count)}" for name, count in spec.bytes.items())),
         *([("TFLite Micro", f"int8 file in an arena of {spec.arena_bytes:,} bytes")] if spec.arena_bytes else []),
         ("recipe", f"{spec.recipe}, seed {spec.seed}, {_training(spec)}"),
