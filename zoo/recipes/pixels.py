@@ -14,7 +14,7 @@ _LIMITS = (
 
 _TRIED = (
     "One LSTM of 128 units over all 784 steps, in the permuted order: 42 % on validation after six of 20 epochs, which "
-    "took nearly three times as long as the pyramid's; a mean over its states in place of the last learned no faster.",
+    "took twice as long as the pyramid's; a mean over its states in place of the last learned no faster.",
 )
 
 
