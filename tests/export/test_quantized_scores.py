@@ -1,11 +1,12 @@
-"""What int8 costs the pretrained models on their real test data."""
+"""What int8 costs the pretrained models on their real test data; the benchmark of quantised files."""
 
 import pytest
 
 from export import backends, micro
 from tests.real_data import needs_data
-from tests.tiers import some
+from tests.tiers import some, thorough
 from zoo import datasets, registry
+from zoo.benchmarks import quantized
 from zoo.cli.arena import arena_bytes
 from zoo.evaluation import evaluate
 
@@ -32,3 +33,17 @@ def test_int8_of_a_pretrained_model_loses_at_most_half_a_point(name, backend, tm
     assert small >= full - 0.005
     if backend == "tflite" and micro.installed():
         assert arena_bytes(name) == spec.arena_bytes
+
+
+@pytest.mark.usefixtures("converted_here")
+@thorough
+def test_the_benchmark_compares_files_that_all_compute_the_layer():
+    rows = quantized.speed("GRU", 16, rounds=1)
+    assert [row["file"] for row in rows] == [
+        "onnx float32", "onnx float16", "onnx dynamic",
+        "tflite float32", "tflite float16", "tflite dynamic", "tflite int8", "tflite int16x8",
+        "onnx DequantizeLinear, not shipped", "onnx float steps, not shipped", "onnx integer steps, not shipped",
+    ]  # fmt: skip
+    assert max(float(row["difference"]) for row in rows) < 0.05
+    assert next(float(row["difference"]) for row in rows if "float steps" in row["file"]) < 1e-5
+    assert [row["ratio"] for row in rows if row["file"].endswith("float32")] == [1.0, 1.0]

@@ -32,7 +32,7 @@ def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
     added = found["serving_mib"] - found["serving_mib_without_model"]
     return [
         ("parameters", f"{found['parameters']:,} ({size(found['weight_bytes'])} in float32)"),
-        ("multiply-adds", f"{found['multiply_adds_per_step']:,} a step"),
+        ("multiply-adds", f"{found['multiply_adds_per_step']:,} in a step of every layer"),
         ("ONNX file", size(found["onnx_bytes"])),
         ("state of a stream", size(found["state_bytes"])),
         ("memory to serve", f"{found['serving_mib']:.0f} MiB on ONNX Runtime, {added:.1f} MiB more than without model"),
