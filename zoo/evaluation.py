@@ -1,5 +1,6 @@
 """Scores: the metrics, and one way to measure any executor with them. NumPy only."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -34,20 +35,24 @@ class Translator(Protocol):
 class Metric:
     """`measure(y, outputs)` compares targets with a model's output, or with a mapping of its outputs by name.
 
-    `percent` says that people read the value as a share. One that is `carried` compares with surprisals: the text is
-    read from its start to its end by a model that streams. One with `beam` > 0 compares texts with those
-    a search of that many beams writes.
+    `of` says what is compared: metrics of the same suit the same models. `percent` says that people read the value as
+    a share. One of "tokens" compares with surprisals: the text is read from its start to its end by a model that
+    streams. One with `beam` > 0 compares texts with those a search of that many beams writes.
     """
 
     measure: Callable[[Any, Any], float]
+    of: str
     higher_is_better: bool
     percent: bool = False
-    carried: bool = False
     beam: int = 0
 
+    @property
+    def carried(self) -> bool:
+        return self.of == "tokens"
+
     def better(self, value: float, other: float) -> bool:
-        """Whether `value` is at least as good as `other`."""
-        return value >= other if self.higher_is_better else value <= other
+        """Whether `value` is at least as good as `other`; anything is as good as NaN."""
+        return math.isnan(other) or (value >= other if self.higher_is_better else value <= other)
 
 
 def accuracy(y: np.ndarray, logits: np.ndarray) -> float:
@@ -103,7 +108,8 @@ def word_error_rate_beam(y: np.ndarray, logits: np.ndarray) -> float:
 
 
 def keyword_accuracy(y: np.ndarray, logits: np.ndarray) -> float:
-    """The share of clips in which a streaming spotter, logits [N, T, labels], reports the label y [N]."""
+    """The share of clips whose label y [N] is what a streaming spotter, logits [N, T, labels], says of the whole clip:
+    `keywords.decide`. The first report of a stream may be another; `zoo/benchmarks/keywords.py` counts those."""
     return float(np.mean(keywords.decide(logits) == y))
 
 
@@ -193,23 +199,23 @@ def perplexity(y: np.ndarray, surprisals: np.ndarray) -> float:
 
 QUANTILES = (0.1, 0.5, 0.9)
 METRICS: dict[str, Metric] = {
-    "accuracy": Metric(accuracy, higher_is_better=True, percent=True),
-    "macro_accuracy": Metric(macro_accuracy, higher_is_better=True, percent=True),
-    "tag_accuracy": Metric(tag_accuracy, higher_is_better=True, percent=True),
-    "keyword_accuracy": Metric(keyword_accuracy, higher_is_better=True, percent=True),
-    "bleu": Metric(translation.bleu, higher_is_better=True, beam=translation.BEAM),
-    "bleu_greedy": Metric(translation.bleu, higher_is_better=True, beam=1),
-    "nats_per_token": Metric(nats_per_token, higher_is_better=False, carried=True),
-    "perplexity": Metric(perplexity, higher_is_better=False, carried=True),
-    "mean_squared_error": Metric(mean_squared_error, higher_is_better=False),
-    "standardised_mse": Metric(standardised_mse, higher_is_better=False),
-    "standardised_mae": Metric(standardised_mae, higher_is_better=False),
-    "pinball": Metric(pinball, higher_is_better=False),
-    "coverage": Metric(coverage, higher_is_better=True, percent=True),
-    "roc_auc": Metric(roc_auc, higher_is_better=True),
-    "detection_accuracy": Metric(detection_accuracy, higher_is_better=True, percent=True),
-    "word_error_rate": Metric(word_error_rate, higher_is_better=False, percent=True),
-    "word_error_rate_beam": Metric(word_error_rate_beam, higher_is_better=False, percent=True),
+    "accuracy": Metric(accuracy, "classes", higher_is_better=True, percent=True),
+    "macro_accuracy": Metric(macro_accuracy, "classes", higher_is_better=True, percent=True),
+    "tag_accuracy": Metric(tag_accuracy, "tags", higher_is_better=True, percent=True),
+    "keyword_accuracy": Metric(keyword_accuracy, "packets", higher_is_better=True, percent=True),
+    "bleu": Metric(translation.bleu, "texts", higher_is_better=True, beam=translation.BEAM),
+    "bleu_greedy": Metric(translation.bleu, "texts", higher_is_better=True, beam=1),
+    "nats_per_token": Metric(nats_per_token, "tokens", higher_is_better=False),
+    "perplexity": Metric(perplexity, "tokens", higher_is_better=False),
+    "mean_squared_error": Metric(mean_squared_error, "numbers", higher_is_better=False),
+    "standardised_mse": Metric(standardised_mse, "forecasts", higher_is_better=False),
+    "standardised_mae": Metric(standardised_mae, "forecasts", higher_is_better=False),
+    "pinball": Metric(pinball, "quantiles", higher_is_better=False),
+    "coverage": Metric(coverage, "quantiles", higher_is_better=True, percent=True),
+    "roc_auc": Metric(roc_auc, "anomalies", higher_is_better=True),
+    "detection_accuracy": Metric(detection_accuracy, "anomalies", higher_is_better=True, percent=True),
+    "word_error_rate": Metric(word_error_rate, "strings", higher_is_better=False, percent=True),
+    "word_error_rate_beam": Metric(word_error_rate_beam, "strings", higher_is_better=False, percent=True),
 }
 
 

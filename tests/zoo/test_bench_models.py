@@ -84,7 +84,7 @@ def test_an_onnx_file_is_measured_without_its_model(here, keras_file, tmp_path):
     import export
 
     export.to_onnx(str(keras_file), tmp_path / "small.onnx", check=False)
-    rows = latency.measure(str(tmp_path / "small.onnx"), [1, 2], rounds=1, against=(), time=4)
+    rows = latency.measure(str(tmp_path / "small.onnx"), [1, 2], rounds=1, time=4)
     assert [(row["runtime"], row["batch"], row["status"]) for row in rows] == [
         ("ONNX Runtime", 1, "ok"),
         ("ONNX Runtime", 2, "ok"),
@@ -95,6 +95,14 @@ def test_an_onnx_file_is_measured_without_its_model(here, keras_file, tmp_path):
         f"{tmp_path / 'small.onnx'} is compared on ONNX Runtime and OpenVINO only: Keras predict, Keras tf.function "
         "would need the Keras model it came from. Give its .keras file or a zoo name."
     )
+
+
+def test_a_tflite_file_is_measured_without_its_model(here, keras_file, tmp_path):
+    import export
+
+    export.to_tflite(str(keras_file), tmp_path / "small.tflite", check=False)
+    rows = latency.measure(str(tmp_path / "small.tflite"), [1], rounds=1, time=4)
+    assert [(row["runtime"], row["status"]) for row in rows] == [("LiteRT", "ok")]
 
 
 def test_a_peer_that_is_not_installed_is_a_row_that_says_so(keras_file):

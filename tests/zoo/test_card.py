@@ -2,6 +2,7 @@ import dataclasses
 import hashlib
 import shutil
 
+import keras
 import numpy as np
 import pytest
 
@@ -100,7 +101,9 @@ def test_the_card_holds_further_metrics_scores_of_other_commands_and_a_score_for
     monkeypatch.setattr(card, "FORMS", EVERY_FORM)
     monkeypatch.setattr(card, "arena_bytes", arena_bytes)
     monkeypatch.setattr(recipes, "get", lambda name: dataclasses.replace(SMALL, also=("mean_squared_error",)))
-    monkeypatch.setitem(METRICS, "mean_squared_error", Metric(lambda y, logits: float(np.mean(logits)), False))
+    monkeypatch.setitem(
+        METRICS, "mean_squared_error", Metric(lambda y, logits: float(np.mean(logits)), "numbers", False)
+    )
     elsewhere = Score("accuracy", "held-out speaker", 0.75, 6, seeds=(0.5, 1.0))
     (zoo_of_one / "gru.har" / "scores").mkdir()
     (zoo_of_one / "gru.har" / "scores" / "speakers.json").write_text(to_json(elsewhere))
@@ -115,6 +118,22 @@ def test_the_card_holds_further_metrics_scores_of_other_commands_and_a_score_for
         ("tflite", "int8"),
     ]  # fmt: skip
     assert all(row.value == headline.value for row in forms if row.quantize is None)
+
+
+def test_a_run_of_another_recipe_is_not_shipped(zoo_of_one, monkeypatch):
+    monkeypatch.setattr(recipes, "get", lambda name: dataclasses.replace(SMALL, learning_rate=0.5))
+    with pytest.raises(InvalidInput) as error:
+        card.publish("gru.har", zoo_of_one)
+    assert str(error.value) == (
+        f"{zoo_of_one / 'gru.har' / 'seed0'} is another run: learning_rate is {SMALL.learning_rate!r} there and 0.5 "
+        "here. Train it again, or move it away."
+    )
+    assert not (registry.ROOT / "gru.har").exists()
+
+
+def test_the_filters_of_a_convolution_count_and_what_is_looked_up_does_not():
+    layers = [keras.Input((None,), dtype="int32"), keras.layers.Embedding(20, 5), keras.layers.Conv1D(7, 3)]
+    assert card.multiply_adds_per_step(keras.Sequential(layers)) == 3 * 5 * 7
 
 
 def test_a_model_that_streams_has_a_file_for_it(zoo_of_one, monkeypatch):

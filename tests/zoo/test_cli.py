@@ -327,6 +327,22 @@ def test_the_help_of_every_command_needs_neither_keras_nor_tensorflow():
     assert "'gru.*' or '*.har'" in answer.stdout  # the stars are no markup
 
 
+@pytest.mark.parametrize(
+    ("name", "metric", "fitting"),
+    [
+        ("gru.har", "bleu", "bleu compares texts, which gru.har does not answer with: use accuracy, macro_accuracy."),
+        (
+            "lstm.shakespeare",
+            "accuracy",
+            "accuracy compares classes, which lstm.shakespeare does not answer with: use nats_per_token, perplexity.",
+        ),
+    ],
+)
+def test_a_metric_of_other_answers_is_refused_before_anything_is_loaded(zoo_command, name, metric, fitting):
+    answer = zoo_command("eval", name, "--backend", "onnx", "--metric", metric)
+    assert (answer.code, answer.err) == (2, f"zoo: {fitting}\n")
+
+
 def test_eval_names_an_unknown_backend_before_it_asks_for_data(zoo_command, monkeypatch, tmp_path):
     monkeypatch.setenv("ZOO_DATA", str(tmp_path))
     answer = zoo_command("eval", "gru.har", "--backend", "onxx")

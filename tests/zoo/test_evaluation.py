@@ -47,6 +47,11 @@ def test_a_metric_says_which_value_is_better(name, first_is_better):
     assert metric.better(0.9, 0.1) == first_is_better and metric.better(0.5, 0.5)
 
 
+def test_anything_is_as_good_as_no_number():
+    better = evaluation.metric("accuracy").better
+    assert better(0.1, float("nan")) and not better(float("nan"), 0.1)
+
+
 def test_an_unknown_metric_is_refused():
     with pytest.raises(UnknownName) as error:
         evaluation.metric("acuracy")

@@ -24,6 +24,16 @@ def test_a_keyword_is_reported_once_when_half_of_the_last_ten_packets_say_so():
     assert 0.5 < found[0].score < 0.7
 
 
+def test_a_keyword_that_is_drawn_out_is_reported_once():
+    assert [item.label for item in detector().push(logits((0, 20), (2, 200), (0, 20)))] == ["yes"]
+
+
+def test_a_keyword_soon_after_another_is_reported_when_the_pause_is_over():
+    found = detector().push(logits((0, 20), (2, 10), (0, 12), (3, 40), (0, 20)))
+    assert [item.label for item in found] == ["yes", "no"]
+    assert found[1].time == pytest.approx(found[0].time + keywords.PAUSE, abs=0.021)
+
+
 def test_keywords_that_follow_one_another_are_all_reported():
     found = detector().push(logits((0, 20), (2, 18), (0, 30), (3, 18), (0, 30), (2, 18), (0, 9)))
     assert [item.label for item in found] == ["yes", "no", "yes"]

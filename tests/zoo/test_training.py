@@ -178,11 +178,26 @@ def test_another_run_is_not_resumed(trained):
     folder = trained[0]
     with pytest.raises(InvalidInput) as error:
         train(folder, seed=1, resume=True)
-    identity = {"recipe": "lstm.adding", "config": RECIPE.config, "seed": 0, "epochs": 2}
     assert str(error.value) == (
-        f"{folder / 'checkpoint.npz'} is a run of {identity}, not of { ({**identity, 'seed': 1}) }: "
-        "choose another --out."
+        f"{folder / 'checkpoint.npz'} is another run: seed is 0 there and 1 here. Choose another --out."
     )
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"learning_rate": 0.5}, f"learning_rate is {RECIPE.learning_rate!r} there and 0.5 here"),
+        ({"patience": 3}, "patience is 0 there and 3 here"),
+        ({"config": {**RECIPE.config, "units": [7]}}, f"config.units is {RECIPE.config['units']!r} there and [7] here"),
+        ({"changed": {"data": "my.npz"}}, "changed is None there and {'data': 'my.npz'} here"),
+    ],
+)
+def test_every_setting_tells_runs_apart(trained, change, text):
+    path = trained[0] / "checkpoint.npz"
+    found, _ = checkpoint.restore(path)
+    with pytest.raises(InvalidInput) as error:
+        checkpoint.require_same(path, found.identity, dataclasses.replace(RECIPE, **change).identity(0, 2), "Go.")
+    assert str(error.value) == f"{path} is another run: {text}. Go."
 
 
 def test_no_epochs_train_nothing(tmp_path):

@@ -28,8 +28,8 @@ def measure(tag: str, rounds: int = ROUNDS) -> list[dict[str, Any]]:
     """One row an architecture trained on `tag`: latency in ms at batch 1 on one thread of ONNX Runtime."""
     specs = [registry.get(f"{architecture}.{tag}") for architecture in ARCHITECTURES]
     seconds = timing.interleaved({spec.name: _call(spec, tag) for spec in specs}, rounds)
-    facts = results.conditions(PACKAGES)
-    return [_row(spec, tag, float(np.median(seconds[spec.name]))) | {"rounds": rounds} | facts for spec in specs]
+    facts = results.conditions(PACKAGES, threads=1, rounds=rounds)
+    return [_row(spec, tag, float(np.median(seconds[spec.name]))) | facts for spec in specs]
 
 
 def _call(spec: ModelSpec, tag: str) -> Callable[[], Any]:

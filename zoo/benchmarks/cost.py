@@ -36,8 +36,7 @@ def measure(name: str, rounds: int = 30) -> dict[str, Any]:
         "serving_mib_without_model": round(before, 1),
         "steps": rows[ONNX]["time"],
         **{f"{_key(runtime)}_ms": row["p50_ms"] for runtime, row in rows.items()},
-        "rounds": rounds,
-        **results.conditions(latency.PACKAGES),
+        **results.conditions(results.RUNTIMES, threads=1, rounds=rounds),
     }
 
 

@@ -65,7 +65,7 @@ def _judged(
         got = run()
     except Exception as error:
         return row | {"status": f"does not run: {formats.first_line(error)}"}, None
-    difference = max(float(np.abs(mine - theirs).max()) for mine, theirs in zip(got, want, strict=True))
+    difference = float(np.max([np.abs(mine - theirs).max() for mine, theirs in zip(got, want, strict=True)]))  # or NaN
     status = "right" if difference <= RIGHT else f"wrong by {difference:.2g}"
     return row | {"status": status, "max_abs_diff": f"{difference:.1e}"}, run
 
@@ -155,6 +155,6 @@ def _described(row: Mapping[str, str]) -> str:
 if __name__ == "__main__":
     from zoo.benchmarks.architectures import ARCHITECTURES
 
-    facts = results.conditions(PACKAGES)
-    found = [row | {"rounds": ROUNDS} | facts for name in ARCHITECTURES for row in measure(name)]
+    facts = results.conditions(PACKAGES, rounds=ROUNDS)
+    found = [row | facts for name in ARCHITECTURES for row in measure(name)]
     print(results.write("exports", found))

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from zoo.benchmarks import inference, results
+from zoo.benchmarks import inference, results, side_by_side
 from zoo.benchmarks.latency import ONNX
 from zoo.benchmarks.training_steps import Point
 from zoo.errors import ParityError
@@ -35,19 +35,22 @@ def _place(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def lost(before: Mapping[Key, float], now: Mapping[Key, float]) -> dict[Key, tuple[float, float]]:
-    """What was and what is, where more than `LOSS` is gone. What only one of the two has is not compared."""
-    shared = {key: (before[key], now[key]) for key in before if key in now}
-    return {key: pair for key, pair in shared.items() if pair[1] < (1 - LOSS) * pair[0]}
+    """What was and what is, where more than `LOSS` is gone; what was measured before and is missing now is 0."""
+    pairs = {key: (ratio, now.get(key, 0.0)) for key, ratio in before.items()}
+    return {key: pair for key, pair in pairs.items() if pair[1] < (1 - LOSS) * pair[0]}
 
 
 def check(rounds: int = inference.ROUNDS) -> str:
-    """What to print. Raises ParityError that names the worst loss and how many there are."""
-    before = ratios(results.read("inference"))
-    found = lost(before, ratios(inference.run(rounds)))
+    """What to print: also which peers are not installed here, and so were left out. Raises ParityError that names the
+    worst loss and how many there are."""
+    rows = inference.run(rounds)
+    absent = list(dict.fromkeys(row["runtime"] for row in rows if row["status"].startswith(side_by_side.ABSENT)))
+    before = {key: ratio for key, ratio in ratios(results.read("inference")).items() if key[-1] not in absent}
+    found = lost(before, ratios(rows))
     if found:
         again = [Point(*map(int, place)) for place in dict.fromkeys(key[1:-1] for key in found)]
-        second = ratios(inference.run(rounds, again))
-        found = {key: pair for key, pair in lost(before, second).items() if key in found}
+        second = lost(before, ratios(inference.run(rounds, again)))
+        found = {key: second[key] for key in found if key in second}
     if found:
         key, (was, now) = min(found.items(), key=lambda item: item[1][1] / item[1][0])
         raise ParityError(
@@ -55,7 +58,8 @@ def check(rounds: int = inference.ROUNDS) -> str:
             f"({', '.join(key[1:-1])}) beside {key[-1]}: {was:.2f} before, {now:.2f} now. If that is meant, run "
             "`make bench` to write new results."
         )
-    return f"{len(before)} ratios, none of which fell by more than {100 * LOSS:.0f} %."
+    without = f" Not installed: {', '.join(absent)}." if absent else ""
+    return f"{len(before)} ratios, none of which fell by more than {100 * LOSS:.0f} %.{without}"
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ from zoo.benchmarks.latency import ONNX
 from zoo.benchmarks.subjects import Subject
 from zoo.benchmarks.training_steps import GATES, Point
 
-PACKAGES = ("tensorflow-cpu", "keras", "onnxruntime", "ai-edge-litert")
 GRID = (
     Point(1, 1, 128, 256),
     Point(1, 100, 64, 128),
@@ -30,7 +29,6 @@ INT8, LITERT, LITERT_INT8 = f"{ONNX}, dynamic", "LiteRT", "LiteRT, dynamic"
 PEERS = ("OpenVINO", "OpenVINO, Keras export", "PyTorch", "ONNX Runtime, Keras export", "Keras tf.function")
 ROW_BY_ROW = 8  # the largest batch at which files of batch 1 are timed
 THREADS, ROUNDS = 2, 7
-COMMAND = "python -m zoo.benchmarks.inference"
 COLUMNS = (
     "cell",
     "B, T, D, H",
@@ -49,10 +47,11 @@ COLUMNS = (
 def run(rounds: int = ROUNDS, grid: Sequence[Point] = GRID) -> list[dict[str, Any]]:
     """One row a cell, size and runtime; `times_onnx` is how many times as long as our float32 ONNX file it takes, on
     one thread or on all, whichever is faster."""
+    packages = results.installed(results.RUNTIMES, AGAINST)
+    facts = results.conditions(packages, threads=THREADS, rounds=rounds)
     request = {"rounds": rounds, "grid": [list(point) for point in grid]}
     made = process.apart("zoo.benchmarks.inference:rows", request, THREADS)
-    facts = {"threads": THREADS, "rounds": rounds, "command": COMMAND}
-    return [row | facts | results.conditions(results.installed(PACKAGES, AGAINST)) for row in made]
+    return [row | facts for row in made]
 
 
 def rows(rounds: int, grid: Sequence[Sequence[int]], threads: int = THREADS) -> list[dict[str, Any]]:

@@ -13,9 +13,7 @@ from zoo.benchmarks.peers import Peer
 from zoo.benchmarks.subjects import Subject
 from zoo.errors import InvalidInput
 
-PACKAGES = ("tensorflow-cpu", "keras", "onnxruntime", "ai-edge-litert")
 KERAS, ONNX = "Keras predict", "ONNX Runtime"
-AGAINST = ("keras", "litert")
 
 
 def measure(
@@ -23,24 +21,26 @@ def measure(
     batches: Sequence[int],
     rounds: int,
     *,
-    against: Sequence[str] = AGAINST,
+    against: Sequence[str] | None = None,
     time: int | None = None,
     threads: Sequence[int] = (1,),
     quantize: Sequence[str] = (),
     cold: bool = False,
 ) -> list[dict[str, Any]]:
     """One row a runtime, batch size and number of threads; `ratio_to_keras` is how many times faster than `predict` its
-    median is. Each number of threads has a process of its own.
+    median is. Each number of threads has a process of its own. `against` names peers; else it is those that are usual
+    for what was given.
 
     Raises UnknownName (model, peer, quantisation), InvalidInput (sizes, a file that a peer cannot read), ParityError.
     """
     require_positive("Batch sizes", batches)
     require_positive("Numbers of threads", threads)
     subject = subjects.subject(given)
+    against = peers.usual(subject) if against is None else against
     peers.require_readable(subject, peers.chosen(against, quantize))
     request = {"given": given, "batches": batches, "rounds": rounds, "against": against, "time": time}
     request |= {"quantize": quantize, "cold": cold}
-    facts = {"rounds": rounds, **results.conditions(results.installed(PACKAGES, against))}
+    facts = results.conditions(results.installed(results.RUNTIMES, against), rounds=rounds)
     return [
         row | facts
         for count in threads

@@ -46,12 +46,7 @@ COLUMNS = (
 def run(rounds: int = ROUNDS, grid: Sequence[Point] = GRID) -> list[dict[str, Any]]:
     """One row a cell, size and library: time, times as long as ours, share of the matmul rate, and memory."""
     _limit_threads()
-    facts = {
-        "rounds": rounds,
-        "threads": THREADS,
-        "command": "python -m zoo.benchmarks.layers",
-        **results.conditions(PACKAGES),
-    }
+    facts = results.conditions(PACKAGES, threads=THREADS, rounds=rounds)
     timed = [row for cell in GATES for point in grid for row in times(cell, point, rounds)]
     return [{**row, **memory(row["library"], row["cell"], _point(row)), **facts} for row in timed]
 

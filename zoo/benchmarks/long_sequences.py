@@ -139,7 +139,7 @@ def run(folder: Path, tasks: Sequence[Task] = TASKS) -> list[dict[str, Any]]:
     folder.mkdir(parents=True, exist_ok=True)
     errors = [_kept(folder, cell, task) for task in tasks for cell in CELLS]
     clocked = {(task.name, task.length): times(task) for task in tasks}
-    facts = {"rounds": ROUNDS, **results.conditions(PACKAGES)}
+    facts = results.conditions(PACKAGES, rounds=ROUNDS)
     return [{**row, **clocked[row["task"], row["length"]][row["cell"]], **facts} for row in errors]
 
 

@@ -297,6 +297,13 @@ def of(title: str) -> Peer:
     return next(peer for peers in NAMES.values() for peer in peers if peer.title == title)
 
 
+def usual(subject: Subject) -> Sequence[str]:
+    """Against what a subject is timed where nothing else is asked for: what can read it."""
+    return (
+        ("keras", "litert") if subject.runs_keras else {".onnx": (), ".tflite": ("litert",)}[Path(subject.given).suffix]
+    )
+
+
 def require_readable(subject: Subject, found: Sequence[Peer]) -> list[Peer]:
     """Those that can run what was given. Raises InvalidInput where a peer was named that needs the Keras model."""
     if subject.runs_keras:

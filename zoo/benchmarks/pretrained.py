@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from zoo import registry
-from zoo.benchmarks import latency, process, results
+from zoo.benchmarks import process, results
 from zoo.evaluation import number
 
 AGAINST, QUANTIZE = ("keras", "litert", "saved-model"), ("dynamic",)
 THREADS, ROUNDS = 1, 5
-COMMAND = "python -m zoo.benchmarks.pretrained"
 COLUMNS = ("model", "runtime", "KiB", "cold s", "CPU s", "MiB", "p50 ms", "p99 ms", "score", "faster than predict")
 
 
@@ -22,7 +21,7 @@ def run(rounds: int = ROUNDS, names: Sequence[str] | None = None) -> list[dict[s
     """One row a model and format, each model in a process of its own."""
     options = {"rounds": rounds, "against": AGAINST, "quantize": QUANTIZE, "threads": THREADS}
     request = {"batches": [1], "time": None, "cold": True, **options}
-    facts = {"rounds": rounds, "command": COMMAND, **results.conditions(latency.PACKAGES)}
+    facts = results.conditions(results.RUNTIMES, rounds=rounds)
     return [
         row | facts
         for name in (registry.all_names() if names is None else names)

@@ -25,8 +25,7 @@ from zoo import datasets, registry
 from zoo.benchmarks import results, timing
 from zoo.evaluation import evaluate
 
-PACKAGES = ("tensorflow-cpu", "keras", "onnxruntime", "ai-edge-litert")
-STEPS, FEATURES = 100, 64
+STEPS, FEATURES, ROUNDS = 100, 64, 200
 KINDS = {"onnx": ("float16", "dynamic"), "tflite": ("float16", "dynamic", "int8", "int16x8")}
 FLOAT = "float32"
 
@@ -61,7 +60,6 @@ def speed(kind: str, units: int, rounds: int) -> list[dict[str, Any]]:
                 "difference": f"{np.abs(calls[what]() - expected).max():.1e}",
                 "steps": STEPS,
                 "features": FEATURES,
-                "rounds": rounds,
             }
         )
     return rows
@@ -185,9 +183,8 @@ def _set_nodes(graph: onnx.GraphProto, nodes: Sequence[onnx.NodeProto]) -> None:
 
 
 if __name__ == "__main__":
-    facts = results.conditions(PACKAGES)
-    measured = [
-        row | facts for kind in ("LSTM", "GRU") for units in (64, 128, 256, 384, 512) for row in speed(kind, units, 200)
-    ]
-    print(results.write("quantized", measured))
+    facts = results.conditions(results.RUNTIMES)
+    timed = facts | {"threads": 1, "rounds": ROUNDS}
+    sizes = [(kind, units) for kind in ("LSTM", "GRU") for units in (64, 128, 256, 384, 512)]
+    print(results.write("quantized", [row | timed for size in sizes for row in speed(*size, ROUNDS)]))
     print(results.write("quantized_scores", [row | facts for name in registry.names("*.har") for row in scores(name)]))

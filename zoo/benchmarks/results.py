@@ -3,23 +3,47 @@
 import csv
 import os
 import platform
+import shlex
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parent / "results"
+RUNTIMES = ("tensorflow-cpu", "keras", "onnxruntime", "ai-edge-litert")
 
 
-def conditions(packages: Sequence[str]) -> dict[str, str]:
-    """Commit, device and versions: what a number depends on besides the code it measures."""
-    found = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=FOLDER, capture_output=True, text=True)
+def conditions(packages: Sequence[str], **facts: Any) -> dict[str, Any]:
+    """`facts` (threads, rounds, …), then command, commit, device and versions: what a number depends on besides the
+    code it measures. Call it before measuring."""
     return {
-        "commit": found.stdout.strip() or "unknown",
+        **facts,
+        "command": _command(),
+        "commit": _commit(),
         "device": f"{_processor()}, {os.cpu_count()} cores",
         "versions": " ".join(f"{name} {metadata.version(name)}" for name in packages),
     }
+
+
+def _command() -> str:
+    """What this process was started by: `python -m zoo.benchmarks.inference`, `zoo bench inference`."""
+    module = getattr(sys.modules["__main__"], "__spec__", None)
+    words = ["python", "-m", module.name] if module else [Path(sys.argv[0]).name]
+    return shlex.join([*words, *sys.argv[1:]])
+
+
+@cache
+def _commit() -> str:
+    """The commit that is checked out, with `-dirty` where a source file differs from it."""
+    head, changed = (_git(*words) for words in (("rev-parse", "--short", "HEAD"), ("diff", "--stat", "HEAD", ":/*.py")))
+    return f"{head}{'-dirty' if changed else ''}" if head else "unknown"
+
+
+def _git(*words: str) -> str:
+    return subprocess.run(["git", *words], cwd=FOLDER, capture_output=True, text=True).stdout.strip()
 
 
 def installed(packages: Sequence[str], against: Sequence[str] = ()) -> list[str]:

@@ -16,22 +16,21 @@ from zoo.benchmarks import peers, process, results, side_by_side
 from zoo.benchmarks.subjects import Subject
 from zoo.benchmarks.training_steps import GATES, Point
 
-PACKAGES = ("tensorflow-cpu", "keras", "onnxruntime", "ai-edge-litert")
 BASE = Point(1, 100, 64, 128)
 SIZES = {"steps": (10, 30, 100, 300, 1000), "batch": (1, 2, 4, 8, 16, 32, 64), "units": (32, 64, 128, 256, 512, 1024)}
 AGAINST, LEFT_OUT = ("litert", "openvino"), ("OpenVINO, Keras export",)
 BEND = 0.35  # the least change of the slope that is one
 THREADS, ROUNDS = 1, 5
-COMMAND = "python -m zoo.benchmarks.scaling"
 COLUMNS = ("cell", "against", "runtime", "from", "to", "slope", "bends at")
 
 
 def run(rounds: int = ROUNDS, sizes: Mapping[str, Sequence[int]] | None = None) -> list[dict[str, Any]]:
     """One row a cell, size that is changed, its value, and runtime."""
+    packages = results.installed(results.RUNTIMES, AGAINST)
+    facts = results.conditions(packages, threads=THREADS, rounds=rounds)
     request = {"rounds": rounds, "sizes": {name: list(values) for name, values in (sizes or SIZES).items()}}
     made = process.apart("zoo.benchmarks.scaling:rows", request, THREADS)
-    facts = {"threads": THREADS, "rounds": rounds, "command": COMMAND}
-    return [row | facts | results.conditions(results.installed(PACKAGES, AGAINST)) for row in made]
+    return [row | facts for row in made]
 
 
 def rows(rounds: int, sizes: Mapping[str, Sequence[int]], threads: int = THREADS) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ No row without agreement has a time. What is not installed, does not convert, do
 says so in `status`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from zoo.benchmarks.peers import Arrays, Peer, Run
 from zoo.benchmarks.subjects import Subject
 from zoo.errors import MissingDependency, ParityError, ZooError
 
-OK = "ok"
+OK, ABSENT = "ok", "not installed"
 ALLOWED = 1e-3  # a larger difference is a wrong answer, not rounding
 SETTLE, REPEATS = 2, 3  # calls
 PAUSE, AT_LEAST = 0.03, 0.04  # seconds
@@ -27,7 +27,7 @@ def described(subject: Subject, peer: Peer, inputs: Arrays, cold: bool) -> dict[
     """What a row says of a peer before anything is timed: status, file, and the cost of a fresh process."""
     row: dict[str, Any] = {"status": OK, "operators": "", "bytes": "", **dict.fromkeys(COLD, "")}
     if (package := peer.missing()) is not None:
-        return row | {"status": f"not installed: {package}"}
+        return row | {"status": f"{ABSENT}: {package}"}
     try:
         if peer.file is not None:
             path = peer.file(subject)
@@ -81,7 +81,8 @@ def timed(
         expected = expected or got
         if _agrees(subject, peer, row, got, expected):
             runs[peer.title] = run
-    _time(subject, rows, runs, inputs, rounds)
+    quantized = {peer.title for peer in peers if peer.quantize}
+    _time(subject, rows, runs, quantized, inputs, rounds)
     return rows
 
 
@@ -103,14 +104,14 @@ def _agrees(
     differences = [
         np.abs(mine.astype("float64") - theirs) / max(1.0, float(np.abs(theirs).max())) for mine, theirs in pairs
     ]
-    largest = max((float(item.max()) for item in differences), default=0.0)
+    largest = _greatest([item.max() for item in differences])
     row["difference"] = f"{largest:.1e}"
     allowed, found = ALLOWED, largest
     if peer.quantize:
         from export import check
 
         allowed = check.ALLOWED[peer.quantize]
-        found = max((float(np.sqrt(np.mean(item**2))) for item in differences), default=0.0)
+        found = _greatest([np.sqrt(np.mean(item**2)) for item in differences])
     if found <= allowed:
         return True
     text = f"differs from Keras by {found:.1e} (allowed {allowed:.0e})"
@@ -120,9 +121,20 @@ def _agrees(
     return False
 
 
+def _greatest(values: Sequence[Any]) -> float:
+    """NaN if one of them is: it agrees with nothing."""
+    return float(np.max(values, initial=0.0))
+
+
 def _time(
-    subject: Subject, rows: Sequence[dict[str, Any]], runs: Mapping[str, Run], inputs: Arrays, rounds: int
+    subject: Subject,
+    rows: Sequence[dict[str, Any]],
+    runs: Mapping[str, Run],
+    quantized: Collection[str],
+    inputs: Arrays,
+    rounds: int,
 ) -> None:
+    """The limit is that of float32, so quantised files have no share of it."""
     first = next(iter(inputs.values()))
     batch, steps = len(first), first.shape[1] if first.ndim > 1 else 1
     work = subject.work(batch, steps)
@@ -134,7 +146,7 @@ def _time(
         if row["runtime"] in runs:
             middle = float(np.median(seconds[row["runtime"]]))
             row |= timing.summary(seconds[row["runtime"]]) | {"per_second": round(batch / middle, 1)} | limit.row()
-            if work:
+            if work and row["runtime"] not in quantized:
                 row["share_of_limit"] = round(limit.seconds(work) / middle, 3)
 
 

@@ -7,11 +7,14 @@ of 20 ms. `zoo bench streaming` prints it; `python -m zoo.benchmarks.streaming` 
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+import export
+from export import check, runtime
 from zoo import registry
 from zoo.benchmarks import machine, process, results, side_by_side, timing
 from zoo.benchmarks.subjects import Subject
@@ -20,7 +23,6 @@ from zoo.benchmarks.training_steps import GATES
 from zoo.errors import MissingDependency, ParityError
 from zoo.spec import ModelSpec
 
-PACKAGES = ("tensorflow-cpu", "keras", "onnxruntime", "ai-edge-litert")
 UNITS = (64, 128, 256, 512, 1024)
 FEATURES = 64
 PERIOD = 0.02  # seconds between two frames of a stream
@@ -33,8 +35,8 @@ FORMS = (
     ("LiteRT, dynamic", "tflite", "dynamic"),
 )
 TORCH = "PyTorch"
-THREADS, ROUNDS = 1, 30
-COMMAND = "python -m zoo.benchmarks.streaming"
+THREADS, ROUNDS = 1, 15
+TIMES = ("p50_us", "p99_us", "share_of_limit", "streams", "stacked_streams", "stack")
 COLUMNS = ("model", "units", "runtime", "µs a step", "p99", "of limit", "streams a core", "stacked")
 Push = Callable[[np.ndarray], np.ndarray]
 
@@ -42,10 +44,11 @@ Push = Callable[[np.ndarray], np.ndarray]
 def run(rounds: int = ROUNDS, units: Sequence[int] = UNITS) -> list[dict[str, Any]]:
     """One row a layer or model, size and runtime. `streams` is how many a core carries one by one; `stacked_streams`
     how many at once, and `stack` at what number of rows."""
+    packages = results.installed(results.RUNTIMES, ("torch",))
+    facts = results.conditions(packages, threads=THREADS, rounds=rounds)
     request = {"rounds": rounds, "units": list(units)}
     made = process.apart("zoo.benchmarks.streaming:rows", request, THREADS)
-    facts = {"threads": THREADS, "rounds": rounds, "command": COMMAND}
-    return [row | facts | results.conditions(results.installed(PACKAGES, ("torch",))) for row in made]
+    return [row | facts for row in made]
 
 
 def rows(rounds: int, units: Sequence[int], threads: int = THREADS) -> list[dict[str, Any]]:
@@ -63,23 +66,27 @@ def _rate(name: str) -> float:
     return registry.get(name).sample_rate or 0.0
 
 
+@dataclass(frozen=True)
+class Candidate:
+    """`opened` starts a stream of so many rows; without it the row says what is `missing`."""
+
+    title: str
+    opened: Callable[[int], Push] | None
+    bytes: int | str = ""
+    quantize: str | None = None
+    own: bool = True
+    missing: str = ""
+
+
 def of_layer(cell: str, units: int, rounds: int) -> list[dict[str, Any]]:
-    """Raises ParityError if the steps of a file of ours do not add up to what Keras makes of the whole."""
+    """Raises ParityError if the steps of a float file of ours do not add up to what Keras makes of the whole."""
     subject = Subject(cell, layer=(cell, FEATURES, units))
-    frame = subject.inputs(1, 1)["x"]
+    frame, x = (subject.inputs(1, steps)["x"] for steps in (1, CHECKED))
     work = machine.Work(0, 4 * GATES[cell] * units * (units + FEATURES), 1)
     with tempfile.TemporaryDirectory() as folder:
-        opened, sizes = _of_forms(subject.model, None, Path(folder))
-        found: dict[str, Callable[[int], Push]] = {title: _pushing(stream) for title, stream in opened.items()}
-        try:
-            twin = Stepped(cell, list(map(np.asarray, subject.model.get_weights())))
-            found[TORCH] = twin.push_of
-        except MissingDependency:
-            pass
-        x = subject.inputs(1, CHECKED)["x"]
-        _require_agreement(cell, found, x, np.asarray(subject.model(x))[:, -1:])
-        named = {"model": cell, "units": units}
-        return _timed(named, found, sizes, frame, work, rounds)
+        found = [*_of_forms(subject.model, None, Path(folder)), _torch(cell, subject)]
+        status = _statuses(cell, found, x, np.asarray(subject.model(x))[:, -1:])
+        return _timed({"model": cell, "units": units}, found, status, frame, work, rounds)
 
 
 def of_model(name: str, rounds: int) -> list[dict[str, Any]]:
@@ -87,13 +94,12 @@ def of_model(name: str, rounds: int) -> list[dict[str, Any]]:
     spec = registry.get(name)
     packet = _packet(spec)
     with tempfile.TemporaryDirectory() as folder:
-        opened, sizes = _of_forms(name, spec, Path(folder))
-        found = {title: _pushing(stream) for title, stream in opened.items()}
-        frames = np.tile(packet, (1, CHECKED, 1))
-        push = found[FORMS[0][0]](1)  # the file that is shipped, whose streams were checked when it was made
+        found = _of_forms(name, spec, Path(folder))
+        shipped = runtime.load(registry.file(name, "streaming.onnx"))  # whose streams were checked when it was made
+        push = shipped.stream().push
         want = [push(packet) for _ in range(CHECKED)][-1]
-        _require_agreement(name, found, frames, want)
-        return _timed({"model": name, "units": ""}, found, sizes, packet, None, rounds)
+        status = _statuses(name, found, np.tile(packet, (1, CHECKED, 1)), want)
+        return _timed({"model": name, "units": ""}, found, status, packet, None, rounds)
 
 
 def _packet(spec: ModelSpec) -> np.ndarray:
@@ -102,12 +108,9 @@ def _packet(spec: ModelSpec) -> np.ndarray:
     return np.random.default_rng(0).normal(0, 0.1, (1, samples, 1)).astype("float32")
 
 
-def _of_forms(model: Any, spec: ModelSpec | None, folder: Path) -> tuple[dict[str, Any], dict[str, int]]:
-    """What opens streams, and the bytes of the files, by runtime."""
-    import export
-    from export import runtime
-
-    opened, sizes = {}, {}
+def _of_forms(model: Any, spec: ModelSpec | None, folder: Path) -> list[Candidate]:
+    """Our files: those of a layer, or of a model, whose float file is shipped."""
+    found = []
     for title, format, quantize in FORMS if spec is None else FORMS[:2]:
         path = folder / f"{quantize}.{format}"
         if spec is not None and quantize is None:
@@ -116,89 +119,125 @@ def _of_forms(model: Any, spec: ModelSpec | None, folder: Path) -> tuple[dict[st
             export.to_onnx(model, path, streaming=True, quantize=quantize, check=False)
         else:
             export.to_tflite(model, path, streaming=True, quantize=quantize, check=False)
-        opened[title], sizes[title] = runtime.load(path), path.stat().st_size
-    return opened, sizes
+        found.append(Candidate(title, _pushing(runtime.load(path)), path.stat().st_size, quantize))
+    return found
 
 
 def _pushing(executor: Any) -> Callable[[int], Push]:
-    """A new stream of so many rows."""
     return lambda batch: executor.stream(batch).push
 
 
-def _require_agreement(name: str, found: Mapping[str, Callable[[int], Push]], frames: np.ndarray, want: Any) -> None:
-    """Pushes frames [1, steps, …] one after another; the last answer must be `want` [1, 1, …]."""
-    from export import check
+def _torch(cell: str, subject: Subject) -> Candidate:
+    try:
+        twin = Stepped(cell, list(map(np.asarray, subject.model.get_weights())))
+    except MissingDependency:
+        return Candidate(TORCH, None, own=False, missing="torch")
+    return Candidate(TORCH, twin.push_of, own=False)
 
-    for title, opened in found.items():
-        push = opened(1)
-        got = [push(frame) for frame in np.split(frames, CHECKED, axis=1)][-1]
-        scale = max(1.0, float(np.abs(want).max()))
-        difference = float(np.sqrt(np.mean((got - want) ** 2))) / scale
-        allowed = check.ALLOWED["dynamic"] if "dynamic" in title else side_by_side.ALLOWED
-        if not difference <= allowed:
-            raise ParityError(
-                f"{name}: steps on {title} differ by {difference:.1e} (allowed {allowed:.0e}): nothing was timed."
-            )
+
+def _statuses(name: str, found: Sequence[Candidate], frames: np.ndarray, want: np.ndarray) -> list[str]:
+    """What a row says of each: frames [1, steps, …] are pushed one after another, the last answer must be `want`
+    [1, 1, …]."""
+    return [_agreement(name, candidate, np.split(frames, CHECKED, axis=1), want) for candidate in found]
+
+
+def _agreement(name: str, candidate: Candidate, frames: Sequence[np.ndarray], want: np.ndarray) -> str:
+    if candidate.opened is None:
+        return f"{side_by_side.ABSENT}: {candidate.missing}"
+    push = candidate.opened(1)
+    difference = np.abs([push(frame) for frame in frames][-1] - want) / max(1.0, float(np.abs(want).max()))
+    found, allowed = float(difference.max()), side_by_side.ALLOWED
+    if candidate.quantize:
+        found, allowed = float(np.sqrt(np.mean(difference**2))), check.ALLOWED[candidate.quantize]
+    if found <= allowed:
+        return side_by_side.OK
+    text = f"steps differ by {found:.1e} (allowed {allowed:.0e})"
+    if candidate.own and not candidate.quantize:
+        raise ParityError(f"{name}: {candidate.title}: {text}: nothing was timed.")
+    return f"disagrees: {text}"
 
 
 def _timed(
     named: Mapping[str, Any],
-    found: Mapping[str, Callable[[int], Push]],
-    sizes: Mapping[str, int],
+    found: Sequence[Candidate],
+    status: Sequence[str],
     frame: np.ndarray,
     work: machine.Work | None,
     rounds: int,
 ) -> list[dict[str, Any]]:
+    """The limit is that of float32, so quantised files have no share of it."""
     weights = work.step_bytes if work else 0
-    calls: dict[str, Callable[[], object]] = {title: _bound(opened(1), frame) for title, opened in found.items()}
-    seconds = timing.interleaved(calls, rounds, settle=side_by_side.SETTLE, repeats=20)
-    limit = machine.limit(timing.interleaved(machine.candidates(weights), 3), weights)
+    right = [item for item, text in zip(found, status, strict=True) if text == side_by_side.OK]
+    opened = {item.title: item.opened for item in right if item.opened}
+    calls = {title: _bound(start, 1, frame) for title, start in opened.items()}
+    seconds = _turns(calls | machine.candidates(weights), rounds)
+    limit, stacks = machine.limit(seconds, weights), _stacked(opened, frame, rounds)
     made = []
-    for title, opened in found.items():
-        middle = float(np.median(seconds[title]))
-        row = {**named, "runtime": title, "bytes": sizes.get(title, "")}
-        row |= {"p50_us": round(1e6 * middle, 2), "p99_us": round(1e6 * float(np.percentile(seconds[title], 99)), 2)}
-        row["share_of_limit"] = round(limit.seconds(work) / middle, 3) if work else ""
-        row["streams"] = int(PERIOD / middle)
-        made.append(row | _stacked(opened, frame, rounds) | limit.row())
+    for candidate, text in zip(found, status, strict=True):
+        row = {
+            **named,
+            "runtime": candidate.title,
+            "status": text,
+            "bytes": candidate.bytes,
+            **dict.fromkeys(TIMES, ""),
+        }
+        if candidate.title in opened:
+            own = seconds[candidate.title]
+            middle = float(np.median(own))
+            row |= {"p50_us": round(1e6 * middle, 2), "p99_us": round(1e6 * float(np.percentile(own, 99)), 2)}
+            if work and not candidate.quantize:
+                row["share_of_limit"] = round(limit.seconds(work) / middle, 3)
+            row |= {"streams": int(PERIOD / middle), **stacks[candidate.title]}
+        made.append(row | limit.row())
     ours = made[0]["p50_us"]
-    return [row | {"times_onnx": round(row["p50_us"] / ours, 3)} for row in made]
+    return [row | {"times_onnx": round(row["p50_us"] / ours, 3) if row["p50_us"] else ""} for row in made]
 
 
-def _bound(push: Push, frame: np.ndarray) -> Callable[[], object]:
-    return lambda: push(frame)
+def _turns(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, np.ndarray]:
+    pause, at_least = side_by_side.PAUSE, side_by_side.AT_LEAST
+    return timing.interleaved(calls, rounds, settle=side_by_side.SETTLE, repeats=10, pause=pause, at_least=at_least)
 
 
-def _stacked(opened: Callable[[int], Push], frame: np.ndarray, rounds: int) -> dict[str, int | str]:
-    """The most streams that a core carries when so many rows go through the model at once, and in time."""
-    best: dict[str, int | str] = {"stacked_streams": "", "stack": ""}
+def _bound(opened: Callable[[int], Push], batch: int, frame: np.ndarray) -> Callable[[], object]:
+    push, frames = opened(batch), np.repeat(frame, batch, 0)
+    return lambda: push(frames)
+
+
+def _stacked(
+    opened: Mapping[str, Callable[[int], Push]], frame: np.ndarray, rounds: int
+) -> dict[str, dict[str, int | str]]:
+    """The most streams that a core carries when so many rows go through a model at once: whole stacks, all in time."""
+    best: dict[str, dict[str, int | str]] = {title: {"stacked_streams": "", "stack": ""} for title in opened}
+    going = dict(opened)
     for count in STACKS:
-        call = _bound(opened(count), np.repeat(frame, count, 0))
-        seconds = timing.interleaved({"": call}, max(3, rounds // 6), warm_up=2)[""]
-        middle = float(np.median(seconds))
-        if middle > PERIOD:
-            break
-        streams = int(count * PERIOD / middle)
-        if streams > int(best["stacked_streams"] or 0):
-            best = {"stacked_streams": streams, "stack": count}
+        seconds = _turns({title: _bound(start, count, frame) for title, start in going.items()}, max(2, rounds // 5))
+        for title, values in seconds.items():
+            streams = count * int(PERIOD / float(np.median(values)))
+            if not streams:
+                del going[title]
+            elif streams > int(best[title]["stacked_streams"] or 0):
+                best[title] = {"stacked_streams": streams, "stack": count}
     return best
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
-    """A line a row, for `COLUMNS`."""
-    return [
-        (
-            str(row["model"]).upper() if row["units"] else str(row["model"]),
-            str(row["units"]),
-            str(row["runtime"]),
-            f"{float(row['p50_us']):.1f}",
-            f"{float(row['p99_us']):.1f}",
-            f"{100 * float(row['share_of_limit']):.0f} %" if row["share_of_limit"] != "" else "",
-            f"{int(row['streams']):,}",
-            f"{int(row['stacked_streams']):,} (by {row['stack']})" if row["stacked_streams"] != "" else "",
-        )
-        for row in rows
-    ]
+    """A line a row, for `COLUMNS`; what has no time says why."""
+    return [_line(row) for row in rows]
+
+
+def _line(row: Mapping[str, Any]) -> tuple[str, ...]:
+    title = str(row["model"]).upper() if row["units"] else str(row["model"])
+    named = (title, str(row["units"]), str(row["runtime"]))
+    if row["p50_us"] == "":
+        return (*named, str(row["status"]), "", "", "", "")
+    return (
+        *named,
+        f"{float(row['p50_us']):.1f}",
+        f"{float(row['p99_us']):.1f}",
+        f"{100 * float(row['share_of_limit']):.0f} %" if row["share_of_limit"] != "" else "",
+        f"{int(row['streams']):,}",
+        f"{int(row['stacked_streams']):,} (by {row['stack']})" if row["stacked_streams"] != "" else "",
+    )
 
 
 def summary(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -22,15 +22,18 @@ SUITES = {
     "zoo": "zoo.benchmarks.pretrained",
     "scaling": "zoo.benchmarks.scaling",
 }
-OF_A_MODEL = {"--against": "keras,litert", "--batch": "1,32", "--threads": "1", "--quantize": "", "--time": None}
+OF_A_MODEL = {"--against": None, "--batch": "1,32", "--threads": "1", "--quantize": "", "--time": None}
 
 
 def bench(
     name: Annotated[str, typer.Argument(help=f"A model name, a file, or a suite: {', '.join(SUITES)}.")],
     against: Annotated[
-        str,
-        typer.Option(help="keras, keras-export, torch, openvino, litert, litert-default, saved-model, with commas."),
-    ] = "keras,litert",
+        str | None,
+        typer.Option(
+            help="keras, keras-export, torch, openvino, litert, litert-default, saved-model, with commas; else keras "
+            "and litert, of an .onnx or .tflite file its own runtime alone."
+        ),
+    ] = None,
     batch: Annotated[str, typer.Option(help="Batch sizes of a model, separated by commas.")] = "1,32",
     time: Annotated[int | None, typer.Option(help="Steps of the inputs; else the model's window.", min=1)] = None,
     threads: Annotated[str, typer.Option(help="Numbers of threads, separated by commas.")] = "1",
@@ -49,7 +52,7 @@ def bench(
         _suite(name, importlib.import_module(SUITES[name]), rounds, plot, as_json)
         return
     options = {
-        "against": _names(against),
+        "against": None if against is None else _names(against),
         "time": time,
         "threads": _sizes("--threads", threads),
         "quantize": _names(quantize),

@@ -106,6 +106,8 @@ class _Run:
         self.recipe, self.folder = recipe, folder
         self.progress, _ = checkpoint.restore(folder / "checkpoint.npz")
         self.seed = int(self.progress.identity["seed"])
+        wanted = recipe.identity(self.seed, recipe.epochs)
+        checkpoint.require_same(folder, self.progress.identity, wanted, "Train it again, or move it away.")
         self.validation = self.progress.history[self.progress.best]["validation"]
         model = models.build(recipe.family, recipe.config, name=recipe.name)
         self.model = loading.load_weights(model, folder / loading.WEIGHTS)
@@ -193,15 +195,20 @@ def _card(recipe: Recipe, run: _Run, scores: list[Score]) -> ModelSpec:
 
 def multiply_adds_per_step(model: keras.Model) -> int:
     """Multiplications of weights with inputs or states that one time step of every layer takes: the sizes of all
-    matrices but those that are looked up."""
+    matrices and filters but those that are looked up."""
     looked_up = {
         weight.path
         for layer in model._flatten_layers()
         if isinstance(layer, keras.layers.Embedding) and not isinstance(layer, TiedEmbedding)
         for weight in layer.weights
     }
-    matrices = [weight for weight in model.trainable_weights if len(weight.shape) == 2 and "bias" not in weight.path]
+    matrices = [weight for weight in model.trainable_weights if _multiplies(weight)]
     return int(sum(np.prod(weight.shape) for weight in matrices if weight.path not in looked_up))
+
+
+def _multiplies(weight: Any) -> bool:
+    """Whether it is a matrix, or the filters of a convolution."""
+    return (len(weight.shape) == 2 and "bias" not in weight.path) or (len(weight.shape) > 2 and weight.name == "kernel")
 
 
 def _training(run: _Run) -> dict[str, Any]:

@@ -13,9 +13,10 @@ from zoo import datasets, registry
 from zoo.cli.output import AsJson, console, print_json
 from zoo.cli.quiet import import_tensorflow
 from zoo.datasets import Split
-from zoo.errors import unknown_name
+from zoo.errors import InvalidInput, unknown_name
+from zoo.evaluation import METRICS, examples, number
 from zoo.evaluation import evaluate as score_of
-from zoo.evaluation import examples, number
+from zoo.evaluation import metric as metric_named
 from zoo.spec import ModelSpec
 
 TEST = "test"
@@ -49,10 +50,10 @@ def measure(
 ) -> dict[str, Any]:
     """What `zoo eval --json` prints; `seconds` are those of the runs alone."""
     spec = registry.get(name)
+    metric = _metric(spec, metric)
     with quiet():  # LiteRT announces its delegates on standard error
         executor = opened(spec, backend, quantize)
     examples_of = _split(spec.dataset.name, split)
-    metric = metric or spec.score.metric
     started = time.perf_counter()
     value = score_of(executor, examples_of, (metric,))[metric]
     return {
@@ -66,6 +67,17 @@ def measure(
         "examples": examples(metric, examples_of),
         "seconds": round(time.perf_counter() - started, 3),
     }
+
+
+def _metric(spec: ModelSpec, name: str | None) -> str:
+    """`name`, else the card's first. Raises UnknownName, or InvalidInput for a metric of other answers."""
+    own = spec.score.metric
+    if name is None or metric_named(name).of == metric_named(own).of:
+        return name or own
+    fitting = ", ".join(other for other, found in METRICS.items() if found.of == metric_named(own).of)
+    raise InvalidInput(
+        f"{name} compares {metric_named(name).of}, which {spec.name} does not answer with: use {fitting}."
+    )
 
 
 def _split(dataset: str, name: str) -> Split:

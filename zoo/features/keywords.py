@@ -24,7 +24,8 @@ class Keyword:
 
 
 class Detector:
-    """Reports a keyword once, when its probability, averaged over the last `SMOOTH` packets, passes `threshold`.
+    """Reports a keyword once, when its probability, averaged over the last `SMOOTH` packets, passes `threshold`; the
+    next one once no keyword has passed it in between.
 
     `labels` name the outputs; the first two are silence and anything else that is said, and are never reported.
     A packet is `step` seconds long.
@@ -33,7 +34,7 @@ class Detector:
     def __init__(self, labels: Sequence[str], step: float, threshold: float = THRESHOLD) -> None:
         self.labels, self.step, self.threshold = labels, step, threshold
         self._recent: deque[np.ndarray] = deque(maxlen=SMOOTH)
-        self._packets, self._quiet_until = 0, 0.0
+        self._packets, self._quiet_until, self._reported = 0, 0.0, False
 
     def push(self, logits: np.ndarray) -> list[Keyword]:
         """What the next packets, logits [T, labels], bring."""
@@ -43,9 +44,11 @@ class Detector:
             self._recent.append(probabilities)
             now, mean = self._packets * self.step, np.sum(self._recent, 0) / SMOOTH
             best = 2 + int(mean[2:].argmax())
-            if mean[best] > self.threshold and now >= self._quiet_until:
+            if mean[best] <= self.threshold:
+                self._reported = False
+            elif not self._reported and now >= self._quiet_until:
                 found.append(Keyword(self.labels[best], round(now, 3), float(mean[best])))
-                self._quiet_until = now + PAUSE
+                self._reported, self._quiet_until = True, now + PAUSE
         return found
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.errors import UntrustedFile
+from zoo.errors import InvalidInput, UntrustedFile
 
 
 @dataclass
@@ -34,6 +34,23 @@ def save(path: Path, progress: Progress, groups: Mapping[str, Sequence[np.ndarra
         file.flush()
         os.fsync(file.fileno())
     os.replace(beside, path)
+
+
+def require_same(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any], remedy: str) -> None:
+    """Raises InvalidInput with every setting by which the run at `path` is another than the one that is wanted."""
+    there, here = (_flat(identity) for identity in (found, wanted))
+    differing = [
+        f"{name} is {there.get(name)!r} there and {here.get(name)!r} here"
+        for name in {**here, **there}
+        if there.get(name) != here.get(name)
+    ]
+    if differing:
+        raise InvalidInput(f"{path} is another run: {'; '.join(differing)}. {remedy}")
+
+
+def _flat(identity: Mapping[str, Any]) -> dict[str, Any]:
+    plain = {name: value for name, value in identity.items() if name != "config"}
+    return plain | {f"config.{name}": value for name, value in identity["config"].items()}
 
 
 def restore(path: Path) -> tuple[Progress, dict[str, list[np.ndarray]]]:

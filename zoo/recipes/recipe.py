@@ -9,6 +9,20 @@ import numpy as np
 from zoo.datasets import Split
 from zoo.spec import Published
 
+_TOLD_APART_BY = (
+    "dataset",
+    "loss",
+    "batch_size",
+    "learning_rate",
+    "weight_decay",
+    "warmup",
+    "clip_norm",
+    "label_smoothing",
+    "average",
+    "patience",
+    "bucketed",
+    "carry",
+)
 Augment = Callable[[np.random.Generator, Split], Split]
 Start = Callable[[Any], None]  # the fresh keras.Model
 Judge = Callable[[Any, Split], Any]  # the keras.Model as trained so far, and the validation split
@@ -30,8 +44,8 @@ class Recipe:
     2017, arXiv:1608.03983); the optimizer is AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101) with the gradient
     clipped to a global norm. With `average` > 0 the weights that are judged and kept are a moving average over the
     steps (Polyak & Juditsky 1992), each step keeping that share of it. With `patience` > 0 the run stops early, after
-    so many epochs without a better validation score. `changed` is what sets it apart from the recipe's file (settings
-    of an override, data and weights of the user's own), so that runs are told apart.
+    so many epochs without a better validation score. `changed` is what else sets it apart from the recipe's file
+    (an override, data and weights of the user's own), so that runs are told apart.
     """
 
     name: str
@@ -59,6 +73,12 @@ class Recipe:
     also: tuple[str, ...] = ()
     card: "CardText | None" = None
     changed: dict[str, Any] = field(default_factory=dict)
+
+    def identity(self, seed: int, epochs: int) -> dict[str, Any]:
+        """What tells runs apart, as JSON has it."""
+        settings = {name: getattr(self, name) for name in _TOLD_APART_BY}
+        own = {"changed": self.changed} if self.changed else {}
+        return {"recipe": self.name, "config": self.config, "seed": seed, "epochs": epochs, **settings, **own}
 
     @property
     def module(self) -> str:

@@ -108,8 +108,7 @@ class _Run:
     def __init__(self, recipe: Recipe, folder: Path, seed: int, epochs: int, splits: Splits) -> None:
         self.recipe, self.path, self.seed, self.epochs = recipe, folder / CHECKPOINT, seed, epochs
         self.metric = metric(recipe.metric)
-        identity = {"recipe": recipe.name, "config": recipe.config, "seed": seed, "epochs": epochs}
-        self.progress = Progress({**identity, "changed": recipe.changed} if recipe.changed else identity)
+        self.progress = Progress(recipe.identity(seed, epochs))
         keras.utils.set_random_seed(seed)
         self.splits = splits
         if recipe.carry:
@@ -135,10 +134,7 @@ class _Run:
         if not self.path.exists():
             return
         found, groups = checkpoint.restore(self.path)
-        if found.identity != self.progress.identity:
-            raise InvalidInput(
-                f"{self.path} is a run of {found.identity}, not of {self.progress.identity}: choose another --out."
-            )
+        checkpoint.require_same(self.path, found.identity, self.progress.identity, "Choose another --out.")
         self.progress, self.average, self.kept = found, groups["average"], groups["kept"]
         _assign(self.model.variables, groups["model"])
         _assign(self.model.optimizer.variables, groups["optimizer"])
