@@ -5,11 +5,12 @@ Deleting a folder deletes the model. Reads cards only, so it needs neither Keras
 
 import fnmatch
 import hashlib
+import os
 from functools import cache
 from pathlib import Path
 
 from zoo.errors import InvalidInput, UnknownName, UntrustedFile, unknown_name
-from zoo.spec import ModelSpec, from_json
+from zoo.spec import ModelSpec, from_json, to_json
 
 ROOT = Path(__file__).parent / "pretrained"
 
@@ -52,6 +53,15 @@ def get(name: str) -> ModelSpec:
     if spec.name != name:
         raise UntrustedFile(f"{path} describes {spec.name!r}: a folder and its card must bear the same name.")
     return spec
+
+
+def write_card(spec: ModelSpec) -> None:
+    """Puts a card in place of the model's own, in one rename."""
+    path = folder(spec.name) / "card.json"
+    beside = path.with_suffix(".partial")
+    beside.write_text(to_json(spec), "utf-8")
+    os.replace(beside, path)
+    get.cache_clear()
 
 
 def file(name: str, file_name: str) -> Path:

@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from zoo.benchmarks import inference, latency
+from zoo.benchmarks import inference, latency, process
 from zoo.errors import ZooError
 
+CORES = process.cores()
 FACTS = {"time": 128, "rounds": 5, "device": "a processor", "versions": "keras 3"}
 
 
@@ -87,13 +88,16 @@ def test_a_suite_is_run_printed_and_drawn(zoo_command, monkeypatch, tmp_path):
             "--threads 'two' must be whole numbers with commas between them, as in 1,32.",
         ),
         (["gru.har", "--threads", "0"], "Numbers of threads [0] must be 1 or more."),
+        (
+            ["gru.har", "--threads", f"1,{CORES + 1}"],
+            f"Numbers of threads [1, {CORES + 1}]: this process may use {CORES} cores.",
+        ),
         (["gru.har", "--plot", "out.jpeg"], "--plot 'out.jpeg' must end in .png, .svg or .pdf."),
         (["gru.har", "--plot", "nowhere/out.png"], "--plot: there is no folder 'nowhere'."),
         (
             ["streaming", "--batch", "4"],
             "--batch is for a model; suite 'streaming' has sizes and peers of its own. Leave it out.",
         ),
-        (["layers", "--plot", "out.png"], "Suite 'layers' has no picture: leave --plot out."),
     ],
 )
 def test_wrong_usage_is_one_line(zoo_command, monkeypatch, tmp_path, arguments, message):

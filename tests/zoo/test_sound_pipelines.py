@@ -254,7 +254,7 @@ class Device:
 
     def __init__(self, samplerate, channels, blocksize, dtype):
         assert (samplerate, channels, blocksize, dtype) == (16_000, 1, PACKET, "float32")
-        self.packets = packets(speech(), PACKET)
+        self.packets, self.late = packets(speech(), PACKET), False
 
     def __enter__(self):
         return self
@@ -266,7 +266,7 @@ class Device:
         packet = next(self.packets, None)
         if packet is None:
             raise KeyboardInterrupt
-        return packet[:, None], False
+        return packet[:, None], self.late
 
     @staticmethod
     def query_devices(device):
@@ -279,3 +279,14 @@ def test_a_microphone_is_heard_until_ctrl_c(zoo_command, installed, monkeypatch)
     answer = zoo_command("listen", "gru.spots", "--microphone")
     assert answer.code == 0 and answer.err == "listening to test microphone\n"
     assert [line.split("  ")[1] for line in answer.out.splitlines()] == ["yes", "no"]
+
+
+def test_sound_that_is_lost_is_told_once(zoo_command, installed, monkeypatch):
+    class Late(Device):
+        late = property(lambda self: True, lambda self, value: None)
+
+    Device.InputStream = Late
+    monkeypatch.setitem(sys.modules, "sounddevice", Device)
+    answer = zoo_command("listen", "gru.spots", "--microphone")
+    told = "listening to test microphone\nsome sound was lost: this machine does not keep up\n"
+    assert (answer.code, answer.err) == (0, told)

@@ -15,7 +15,6 @@ from zoo.benchmarks.subjects import Subject
 from zoo.loading import load
 
 NAMES = ("lstm.har", "stacked_lstm.har", "bilstm.har", "gru.har")
-ONNX = "ONNX Runtime"
 
 
 def measure(name: str, rounds: int = 30) -> dict[str, Any]:
@@ -34,7 +33,7 @@ def measure(name: str, rounds: int = 30) -> dict[str, Any]:
         "state_bytes": state_bytes(load(name)),
         "serving_mib": round(peak, 1),
         "serving_mib_without_model": round(before, 1),
-        "steps": rows[ONNX]["time"],
+        "steps": rows[latency.ONNX]["time"],
         **{f"{_key(runtime)}_ms": row["p50_ms"] for runtime, row in rows.items()},
         **results.conditions(results.RUNTIMES, threads=1, rounds=rounds),
     }
@@ -48,7 +47,7 @@ def state_bytes(model: keras.Model) -> int:
 
 def serving_memory(name: str) -> tuple[float, float]:
     """Peak resident MiB of a process with NumPy and ONNX Runtime, before it loads the model and after one answer."""
-    subject, peer = Subject(name), peers.of(ONNX)
+    subject, peer = Subject(name), peers.of(latency.ONNX)
     assert peer.cold is not None
     codes = ("import numpy, onnxruntime", peer.cold(subject, subject.inputs(1)))
     before, peak = (process.cold_start(code)["peak_mib"] for code in codes)

@@ -6,16 +6,13 @@ Run `python -m zoo.benchmarks.cudnn` to write `results/cudnn.csv`.
 
 import importlib.util
 import itertools
-import json
-import os
 import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from zoo.benchmarks import results, timing
+from zoo.benchmarks import process, results, timing
 from zoo.benchmarks.training_steps import GATES, Point, problem, torch_step
 from zoo.errors import PathNotEligible
 
@@ -49,15 +46,7 @@ def run() -> list[dict[str, Any]]:
 def _rows(backend: str) -> list[dict[str, Any]]:
     if importlib.util.find_spec(backend) is None:
         return [{**row, "status": f"missing: {backend} is not installed"} for row in plan(backend)]
-    code = "import json; from zoo.benchmarks import cudnn; print(json.dumps(cudnn.measure()))"
-    answer = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "KERAS_BACKEND": backend},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return list(json.loads(answer.stdout.splitlines()[-1]))
+    return list(process.apart("zoo.benchmarks.cudnn:measure", {}, KERAS_BACKEND=backend))
 
 
 def measure(path: str = "cudnn", rounds: int = ROUNDS) -> list[dict[str, Any]]:
@@ -78,10 +67,24 @@ def _measured(row: dict[str, Any], path: str, rounds: int) -> dict[str, Any]:
     try:
         fast, cell = (_step(row, point, name) for name in (path, "cell"))
         if row["kind"] == "parity":
-            return {**_differences(fast(), cell()), "status": MEASURED}
-        return {**_medians({"cudnn": fast, "cell": cell}, row["cell"], point, rounds), "status": MEASURED}
+            return {**_differences(_arrays(fast()), _arrays(cell())), "status": MEASURED}
+        steps = {"cudnn": _until_done(fast), "cell": _until_done(cell)}
+        return {**_medians(steps, row["cell"], point, rounds), "status": MEASURED}
     except PathNotEligible as error:
         return {"status": f"refused: {error}"}
+
+
+def _arrays(tensors: list[Any]) -> list[np.ndarray]:
+    import keras
+
+    return [keras.ops.convert_to_numpy(tensor) for tensor in tensors]
+
+
+def _until_done(step: Callable[[], list[Any]]) -> Callable[[], float]:
+    """The step, waited for: one number of its last gradient is fetched, as PyTorch's step fetches its loss."""
+    import keras
+
+    return lambda: float(keras.ops.convert_to_numpy(keras.ops.sum(step()[-1])))
 
 
 def _differences(one: list[np.ndarray], other: list[np.ndarray]) -> dict[str, str]:
@@ -97,8 +100,8 @@ def _medians(steps: dict[str, Callable[[], Any]], cell: str, point: Point, round
     return {f"{name}_ms": round(1e3 * float(np.median(values)), 3) for name, values in seconds.items()}
 
 
-def _step(row: dict[str, Any], point: Point, path: str) -> Callable[[], list[np.ndarray]]:
-    """A training step that returns the output and the gradients of the mean square in every weight."""
+def _step(row: dict[str, Any], point: Point, path: str) -> Callable[[], list[Any]]:
+    """A training step that returns the output and the gradients of the mean square in every weight, where they lie."""
     import keras
 
     from zoo import layers
@@ -113,8 +116,8 @@ def _step(row: dict[str, Any], point: Point, path: str) -> Callable[[], list[np.
     lengths = np.arange(len(x)) % point.steps + 1
     mask = np.arange(point.steps) < lengths[:, None] if row["masked"] else None
     tensors = [part if part is None else keras.ops.convert_to_tensor(part) for part in (x, mask)]
-    step = _DIFFERENTIATED[keras.backend.backend()](layer, *tensors)
-    return lambda: [keras.ops.convert_to_numpy(part) for part in step()]
+    step: Callable[[], list[Any]] = _DIFFERENTIATED[keras.backend.backend()](layer, *tensors)
+    return step
 
 
 def _with_torch(layer: Any, x: Any, mask: Any) -> Callable[[], list[Any]]:

@@ -35,6 +35,8 @@ def measure(
     """
     require_positive("Batch sizes", batches)
     require_positive("Numbers of threads", threads)
+    if max(threads) > process.cores():
+        raise InvalidInput(f"Numbers of threads {list(threads)}: this process may use {process.cores()} cores.")
     subject = subjects.subject(given)
     against = peers.usual(subject) if against is None else against
     peers.require_readable(subject, peers.chosen(against, quantize))

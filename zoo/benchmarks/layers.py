@@ -5,16 +5,13 @@ peak of a process of its own. Run `python -m zoo.benchmarks.layers` (about ten m
 `results/layers.csv`, or `zoo bench layers`. Needs PyTorch.
 """
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from zoo.benchmarks import results, timing
+from zoo.benchmarks import process, results, timing
 from zoo.benchmarks.training_steps import GATES, STEPS, Point, Step, import_torch
 from zoo.errors import ParityError
 
@@ -73,10 +70,8 @@ def times(cell: str, point: Point, rounds: int) -> Iterator[dict[str, Any]]:
 
 def memory(library: str, cell: str, point: Point) -> dict[str, int]:
     """MiB resident at the peak of three training steps, compilation included, and before the first of them."""
-    arguments = (library, cell, tuple(point))
-    code = f"import json; from zoo.benchmarks import layers; print(json.dumps(layers.resident{arguments}))"
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    before, peak = json.loads(answer.stdout.splitlines()[-1])
+    request = {"library": library, "cell": cell, "point": list(point)}
+    before, peak = process.apart("zoo.benchmarks.layers:resident", request, THREADS)
     return {"peak_mib": round(peak), "mib_before": round(before)}
 
 
@@ -109,6 +104,12 @@ def summary(rows: Sequence[dict[str, Any]]) -> str:
         f"training step, geometric mean: {means['keras']:.2f}× Keras, {means['torch']:.2f}× PyTorch; "
         f"{first['threads']} threads, {first['rounds']} rounds, {first['device']}, {first['versions']}"
     )
+
+
+def plot(rows: Sequence[dict[str, Any]], path: Path) -> Path:
+    from zoo.benchmarks import pictures
+
+    return pictures.training_steps(rows, path)
 
 
 def _of(rows: Sequence[dict[str, Any]], library: str) -> list[dict[str, Any]]:

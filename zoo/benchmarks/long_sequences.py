@@ -26,7 +26,8 @@ UNITS, TEST, ROUNDS = 32, 500, 7
 
 @dataclass(frozen=True)
 class Task:
-    """`length` steps lie between what must be kept and where it is asked for; `error` is 1 for an answer by chance."""
+    """`length` steps lie between what must be kept and where it is asked for. By chance `error` is 1/6 (adding, always
+    answering 1), or 7/8 (copying one of eight symbols)."""
 
     name: str
     length: int

@@ -7,15 +7,13 @@ peak resident memory the operating system reports, and one pass over the sequenc
 Run `python -m zoo.benchmarks.memory` (about three minutes on two cores) to write `results/memory.csv`.
 """
 
-import json
-import subprocess
 import sys
 import time
 from typing import Any
 
 import numpy as np
 
-from zoo.benchmarks import results
+from zoo.benchmarks import process, results
 from zoo.benchmarks.process import peak_mib
 
 PACKAGES = ("tensorflow-cpu", "keras")
@@ -69,9 +67,7 @@ def _layer(way: str, units: int) -> Any:
 
 def measure(way: str, steps: int = STEPS, units: int = UNITS) -> dict[str, Any]:
     """One row, measured in a process of its own."""
-    code = f"import json; from zoo.benchmarks import memory; print(json.dumps(memory.train({way!r}, {steps}, {units})))"
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    found = json.loads(answer.stdout.splitlines()[-1])
+    found = process.apart("zoo.benchmarks.memory:train", {"way": way, "steps": steps, "units": units})
     return {
         "way": way,
         "what": WAYS[way],

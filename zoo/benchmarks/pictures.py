@@ -4,7 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 Rows = Sequence[Mapping[str, Any]]
+_SIZE = ("batch", "steps", "features", "units")
 _COLOURS = {
     "ONNX Runtime": "#0b5fa5",
     "ONNX Runtime, dynamic": "#58a6e0",
@@ -18,7 +21,6 @@ _COLOURS = {
     "Keras tf.function": "#e0a100",
     "Keras predict": "#333333",
 }
-_WIDE = {"steps": "steps", "batch": "batch", "units": "units"}
 
 
 def latency(rows: Rows, path: Path) -> Path:
@@ -62,8 +64,26 @@ def cost_by_size(rows: Rows, path: Path) -> Path:
         found = [row for row in rows if (row["cell"], row["against"]) == (cell, size)]
         _lines(panel, found, "value", "p50_ms")
         _proportion(panel, found)
-        _logarithmic(panel, _WIDE[size], "ms", sorted({int(row["value"]) for row in found}))
-        panel.set_title(f"{cell.upper()} against {_WIDE[size]}")
+        _logarithmic(panel, size, "ms", sorted({int(row["value"]) for row in found}))
+        panel.set_title(f"{cell.upper()} against {size}")
+    return _saved(figure, panels, path)
+
+
+def training_steps(rows: Rows, path: Path) -> Path:
+    """Two panels, LSTM and GRU: a bar a size and peer, how many times as long as ours its training step takes."""
+    figure, panels = _panels(2)
+    for cell, panel in zip(("lstm", "gru"), panels, strict=True):
+        found = [row for row in rows if row["cell"] == cell]
+        sizes = list(dict.fromkeys(tuple(str(row[name]) for name in _SIZE) for row in found))
+        for place, (library, colour) in enumerate((("keras", "#e0a100"), ("torch", "#d6492a"))):
+            more = np.array([float(row["times_zoo"]) for row in found if row["library"] == library]) - 1
+            panel.barh(np.arange(len(sizes)) + 0.38 * place, more, 0.36, left=1, color=colour, label=library)
+        panel.axvline(1, color="#0b5fa5", label="zoo")
+        panel.set_yticks(np.arange(len(sizes)) + 0.19, [", ".join(size) for size in sizes], fontsize=7)
+        panel.set(xscale="log", xlabel="times as long as ours", ylabel="B, T, D, H")
+        panel.invert_yaxis()
+        _plain_ticks(panel.xaxis)
+        panel.set_title(f"{cell.upper()}, a training step")
     return _saved(figure, panels, path)
 
 
@@ -167,8 +187,7 @@ def _saved(figure: Any, panels: Sequence[Any], path: Path) -> Path:
     entries = {
         label: handle for panel in panels for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
     }
-    order = [label for label in (*_COLOURS, *entries) if label in entries]
-    order = list(dict.fromkeys(order))
+    order = list(dict.fromkeys(label for label in (*_COLOURS, *entries) if label in entries))
     columns = min(len(order), 2 * len(panels) if len(panels) < 3 else 6)
     figure.legend(
         [entries[label] for label in order], order, loc="outside lower center", ncols=columns, fontsize=8, frameon=False

@@ -45,14 +45,13 @@ def pinned(threads: int) -> dict[str, str]:
     return {**os.environ, **dict.fromkeys(_POOLS, str(threads)), "TF_NUM_INTEROP_THREADS": "1"}
 
 
-def apart(function: str, arguments: Mapping[str, Any], threads: int) -> Any:
+def apart(function: str, arguments: Mapping[str, Any], threads: int | None = None, **environment: str) -> Any:
     """The answer, as JSON has it, of `package.module:function(**arguments)` in a process with so many threads, on as
-    many cores. A ZooError raised there is raised here."""
+    many cores (else as many as there are), and more in its environment. A ZooError raised there is raised here."""
     code = "from zoo.benchmarks import process; process.answer()"
     request = json.dumps({"function": function, "arguments": arguments, "threads": threads})
-    done = subprocess.run(
-        [sys.executable, "-c", code], input=request, capture_output=True, text=True, env=pinned(threads)
-    )
+    given = (pinned(threads) if threads else dict(os.environ)) | environment
+    done = subprocess.run([sys.executable, "-c", code], input=request, capture_output=True, text=True, env=given)
     if done.returncode:
         raise RuntimeError(f"{function} ended with exit code {done.returncode}:\n{done.stderr[-2000:]}")
     found = json.loads(done.stdout.splitlines()[-1])
@@ -64,13 +63,19 @@ def apart(function: str, arguments: Mapping[str, Any], threads: int) -> Any:
 def answer() -> None:
     """The other end of `apart`: reads a request, and prints the answer as its last line."""
     request = json.loads(sys.stdin.read())
-    keep_to(request["threads"])
+    if request["threads"]:
+        keep_to(request["threads"])
     module, _, name = request["function"].partition(":")
     try:
         found = {"answer": getattr(importlib.import_module(module), name)(**request["arguments"])}
     except ZooError as error:
         found = {"error": type(error).__name__, "text": str(error)}
     print(json.dumps(found))
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def keep_to(threads: int) -> None:

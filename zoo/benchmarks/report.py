@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from zoo.benchmarks import inference, pictures, results, streaming
 
 PICTURES: Mapping[str, tuple[str, Callable[[Sequence[Mapping[str, Any]], Path], Path]]] = {
@@ -55,8 +57,7 @@ def cold_table() -> str:
 
 
 def _median(rows: Sequence[Mapping[str, str]], name: str) -> float:
-    values = sorted(float(row[name]) for row in rows)
-    return values[len(values) // 2]
+    return float(np.median([float(row[name]) for row in rows]))
 
 
 def markdown(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

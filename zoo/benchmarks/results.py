@@ -65,10 +65,12 @@ def _version(name: str) -> str | None:
 def write(name: str, rows: Sequence[Mapping[str, Any]]) -> Path:
     """Rows of the same keys to `results/<name>.csv`, in place of what it held."""
     path = FOLDER / f"{name}.csv"
-    with path.open("w", newline="", encoding="utf-8") as file:
+    beside = path.with_suffix(".partial")
+    with beside.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
+    os.replace(beside, path)
     return path
 
 

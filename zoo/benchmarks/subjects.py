@@ -174,7 +174,7 @@ def subject(given: str) -> Subject:
         return Subject(given)
     found = Subject(given)
     try:
-        assert found.spec
+        _ = found.spec
     except UnknownName as error:
         if len(path.parts) > 1:
             raise InvalidInput(f"{given!r} is no {' or '.join(FILES)} file, nor a zoo name.") from error

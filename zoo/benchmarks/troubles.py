@@ -1,18 +1,20 @@
 """The README's tables of the known troubles, one for each result file that is there."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
 from zoo.benchmarks import results
+from zoo.benchmarks.report import markdown
 
 Row = dict[str, str]
 
 
 def cost() -> str:
-    """One layer, two layers, two directions and a GRU on the same data."""
+    """One layer, two layers, two directions and a GRU on the same data; times are those of the latency table."""
     rows = results.read("cost")
+    single = [row for row in results.read("latency") if (row["batch"], row["threads"]) == ("1", "1")]
+    times = {(row["model"], row["runtime"]): float(row["p50_ms"]) for row in single if row["p50_ms"]}
     body = [
         (
             f"`{row['model']}`",
@@ -22,8 +24,7 @@ def cost() -> str:
             f"{int(row['weight_bytes']) / 1024:.0f} KiB",
             f"{int(row['state_bytes'])} B",
             f"{float(row['serving_mib']):.0f} MiB",
-            f"{float(row['onnx_runtime_ms']):.2f}",
-            f"{float(row['litert_ms']):.2f}",
+            *(f"{times[row['model'], runtime]:.2f}" for runtime in ("ONNX Runtime", "LiteRT")),
         )
         for row in rows
     ]
@@ -44,7 +45,7 @@ def cost() -> str:
         f"Process: peak memory of NumPy and ONNX Runtime with the model, {alone:.0f} MiB without. Times: p50 of a "
         f"window of {first['steps']} steps at batch 1; {first['device']}; {first['versions']}."
     )
-    return f"{_table(columns, body)}\n\n{facts}"
+    return f"{markdown(columns, body)}\n\n{facts}"
 
 
 def all_troubles() -> str:
@@ -59,7 +60,7 @@ def _gradient_flow() -> str:
     cells = {(row["cell"], row["lag"]): row["norm"] for row in rows}
     body = [(name, *(f"{float(cells[name, lag]):.0e}" for lag in lags)) for name in _each(rows, "cell")]
     title = "**Vanishing gradients.** Norm of d loss / d h so many steps back, last step 1, as initialised:"
-    return f"{title}\n\n{_table(('cell', *lags), body)}"
+    return f"{title}\n\n{markdown(('cell', *lags), body)}"
 
 
 def _long_sequences() -> str:
@@ -76,7 +77,7 @@ def _long_sequences() -> str:
         f"({updates}), and time of a training step per time step; adding: mean squared error, chance 0.167; "
         "copy: share of wrong symbols, chance 0.875:"
     )
-    return f"{title}\n\n{_table(('cell', *(f'{task} {length}' for task, length in tasks)), body)}"
+    return f"{title}\n\n{markdown(('cell', *(f'{task} {length}' for task, length in tasks)), body)}"
 
 
 def _memory() -> str:
@@ -85,7 +86,7 @@ def _memory() -> str:
     title = (
         f"**One sequence of {int(rows[0]['steps']):,} steps.** Training {rows[0]['units']} units on it, whole process:"
     )
-    return f"{title}\n\n{_table(('way', 'what is kept', 'peak memory', 'a pass'), body)}"
+    return f"{title}\n\n{markdown(('way', 'what is kept', 'peak memory', 'a pass'), body)}"
 
 
 def _overfitting() -> str:
@@ -103,7 +104,7 @@ def _overfitting() -> str:
         f"**Overfitting.** HAR from four people ({rows[0]['training_examples']} windows), test accuracy on nine others "
         "and its distance from training, in points; three seeds:"
     )
-    return f"{title}\n\n{_table(('remedy', 'last epoch', 'early stopping'), body)}"
+    return f"{title}\n\n{markdown(('remedy', 'last epoch', 'early stopping'), body)}"
 
 
 def _small_data() -> str:
@@ -120,7 +121,7 @@ def _small_data() -> str:
         "**Few labels.** Six activities of new people from so many examples a class, scored on four others of them; "
         "pretrained on three activities of 21 other people; three draws:"
     )
-    return f"{title}\n\n{_table(('', *counts), body)}"
+    return f"{title}\n\n{markdown(('', *counts), body)}"
 
 
 def _tuned() -> str:
@@ -134,7 +135,7 @@ def _tuned() -> str:
         f"**Hyperparameters.** `{rows[0]['recipe']}` on four people: the recipe against the best of 20 trials, all of "
         f"{rows[0]['epochs']} epochs; both trained again, three seeds:"
     )
-    return f"{title}\n\n{_table(('settings', 'validation', 'test'), body)}"
+    return f"{title}\n\n{markdown(('settings', 'validation', 'test'), body)}"
 
 
 _TABLES: dict[str, Callable[[], str]] = {
@@ -154,8 +155,3 @@ def _each(rows: Sequence[Row], key: str) -> list[str]:
 def _range(values: Sequence[float]) -> str:
     """Mean and half the range, in per cent."""
     return f"{100 * np.mean(values):.1f} ± {50 * (max(values) - min(values)):.1f} %"
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)

@@ -14,7 +14,6 @@ from zoo import registry
 from zoo.cli.output import console
 from zoo.cli.quiet import import_tensorflow
 from zoo.errors import ParityError, Unsupported
-from zoo.spec import to_json
 
 QUANTIZE = "int8"
 
@@ -35,8 +34,7 @@ def arena_bytes(name: str) -> int | None:
 
 def write(name: str) -> int | None:
     spec = dataclasses.replace(registry.get(name), arena_bytes=arena_bytes(name))
-    (registry.folder(name) / "card.json").write_text(to_json(spec), "utf-8")
-    registry.get.cache_clear()
+    registry.write_card(spec)
     return spec.arena_bytes
 
 

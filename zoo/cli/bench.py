@@ -14,7 +14,7 @@ from zoo.cli.quiet import import_tensorflow
 from zoo.errors import InvalidInput, unknown_name
 
 # A suite is a module with `COLUMNS`, `ROUNDS`, `run(rounds) -> rows`, `table(rows) -> lines`, `summary(rows) -> text`
-# and, where it has a picture, `plot(rows, path)`.
+# and `plot(rows, path)`.
 SUITES = {
     "inference": "zoo.benchmarks.inference",
     "streaming": "zoo.benchmarks.streaming",
@@ -49,7 +49,7 @@ def bench(
         given = {"--against": against, "--batch": batch, "--threads": threads, "--quantize": quantize, "--time": time}
         _refuse_options(name, [option for option, value in given.items() if value != OF_A_MODEL[option]])
         import_tensorflow()
-        _suite(name, importlib.import_module(SUITES[name]), rounds, plot, as_json)
+        _suite(importlib.import_module(SUITES[name]), rounds, plot, as_json)
         return
     options = {
         "against": None if against is None else _names(against),
@@ -63,9 +63,7 @@ def bench(
     _model(name, sizes, rounds or 30, options, plot, as_json)
 
 
-def _suite(name: str, suite: Any, rounds: int | None, plot: Path | None, as_json: bool) -> None:
-    if plot and not hasattr(suite, "plot"):
-        raise InvalidInput(f"Suite {name!r} has no picture: leave --plot out.")
+def _suite(suite: Any, rounds: int | None, plot: Path | None, as_json: bool) -> None:
     with quiet():  # XLA and oneDNN announce themselves on standard error
         rows = suite.run(rounds or suite.ROUNDS)
     if plot:

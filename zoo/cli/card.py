@@ -71,8 +71,7 @@ def publish(name: str, runs: Path) -> tuple[ModelSpec, dict[int, float]]:
     shutil.rmtree(old, ignore_errors=True)
     registry.get.cache_clear()
     spec = _with_forms(spec, test)
-    (registry.folder(name) / "card.json").write_text(to_json(spec), "utf-8")
-    registry.get.cache_clear()
+    registry.write_card(spec)
     return spec, {seed: values[recipe.metric] for seed, values in measured.items()}
 
 

@@ -67,6 +67,10 @@ def _microphone(rate: int, size: int) -> Iterator[np.ndarray]:
         ) from error
     with sounddevice.InputStream(samplerate=rate, channels=1, blocksize=size, dtype="float32") as device:
         print(f"listening to {sounddevice.query_devices(device.device)['name']}", file=sys.stderr, flush=True)
+        late = False
         while True:
-            sound, _ = device.read(size)
+            sound, lost = device.read(size)
+            if lost and not late:
+                print("some sound was lost: this machine does not keep up", file=sys.stderr, flush=True)
+            late = late or lost
             yield np.clip(sound[:, 0], -1, 1)

@@ -50,8 +50,8 @@ class Splits:
 @dataclass(frozen=True)
 class Dataset:
     """A named set with fixed splits; `labels` name the classes of a classification task, in order; `tokenizer` made the
-    tokens of a text (a `tokenizers.Tokenizer`, learned from the training split alone); `further` holds
-    more test splits by name."""
+    tokens of a text (a `tokenizers.Tokenizer`, learned from training splits alone: its own, and of another set where a
+    model starts from that one's); `further` holds more test splits by name."""
 
     ref: DatasetRef
     labels: tuple[str, ...]
