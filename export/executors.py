@@ -19,6 +19,7 @@ from export.runtime import face, load
 from export.runtime.executor import Executor, first_line
 from export.runtime.inputs import Arrays
 from zoo.errors import InvalidInput, UntrustedFile
+from zoo.layers import DotAttention
 from zoo.spec import Signature, TensorSpec
 
 
@@ -106,7 +107,7 @@ def _zero_states(model: keras.Model) -> Iterator[None]:
 
 def domains(source: Source) -> dict[str, Domain]:
     """Per input what it may hold: as many tokens as the `Embedding` it feeds knows, padded by 0; other inputs are
-    padded by the value a `Masking` layer masks.
+    padded by the value a `Masking` layer masks. Hidden states are within ±1.
 
     Each integer input is filled with a number of its own, and the embeddings say which number they saw. An input that
     reaches its embedding changed, or none, gets the size of the smallest embedding.
@@ -117,10 +118,27 @@ def domains(source: Source) -> dict[str, Domain]:
     smallest = min(sizes.values(), default=2)
     tags = {spec.name: tag for tag, spec in enumerate(source.signature.inputs, 1) if spec.dtype.startswith("int")}
     seen = _tokens_seen(source, tags) if len(tags) > 1 and len(set(sizes.values())) > 1 else {}
+    hidden = _hidden_states(layers)
     return {
-        spec.name: Domain(seen.get(tags[spec.name], smallest)) if spec.name in tags else Domain(padding=padding)
+        spec.name: Domain(seen.get(tags[spec.name], smallest))
+        if spec.name in tags
+        else Domain(padding=padding, bound=1.0 if spec.name in hidden else np.inf)
         for spec in source.signature.inputs
     }
+
+
+def _hidden_states(layers: Sequence[keras.layers.Layer]) -> set[str]:
+    """The names of the inputs that are the first state of a recurrent layer, h, which gates keep within ±1; or that
+    attention reads: beyond ±1 its weights hang on the last bit of a product."""
+    given: list[Any] = []
+    for layer in layers:
+        for node in layer._inbound_nodes:
+            if isinstance(layer, keras.layers.RNN):
+                given += keras.tree.flatten(node.arguments.kwargs.get("initial_state"))[:1]
+            elif isinstance(layer, DotAttention):
+                given += node.arguments.args
+    made_by = [tensor._keras_history.operation for tensor in given if hasattr(tensor, "_keras_history")]
+    return {layer.name for layer in made_by if isinstance(layer, keras.layers.InputLayer)}
 
 
 def _tokens(layer: keras.layers.Layer) -> int | None:

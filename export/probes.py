@@ -19,10 +19,12 @@ _HOLDS = 16
 
 @dataclass(frozen=True)
 class Domain:
-    """What an input may hold: integers from 0 to `size` - 1, and the value that stands for padding."""
+    """What an input may hold: integers from 0 to `size` - 1, numbers from -`bound` to `bound`, and the value that
+    stands for padding."""
 
     size: int = 2
     padding: float = 0.0
+    bound: float = np.inf
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def _values(kind: str, dtype: str, shape: tuple[int, ...], domain: Domain, rando
     if kind == "held values" and len(shape) > 1:
         held = max(1, shape[1] // _HOLDS)
         values = values[:, np.arange(shape[1]) // held * held]
-    return values.astype(dtype)
+    return np.clip(values, -domain.bound, domain.bound).astype(dtype)
 
 
 def _pad(kind: str, spec: TensorSpec, values: np.ndarray, domain: Domain) -> np.ndarray:

@@ -8,7 +8,7 @@ import pytest
 import typer.main
 
 from zoo import cli
-from zoo.benchmarks import readme
+from zoo.benchmarks import readme, results
 from zoo.errors import InvalidInput
 
 TEXT = readme.README.read_text("utf-8")
@@ -32,6 +32,15 @@ def test_every_command_of_the_readme_exists():
 
 def test_the_tables_are_those_of_the_cards_and_the_results():
     assert readme.fill(TEXT) == TEXT, "run `make readme`"
+
+
+def test_two_tables_give_a_model_the_same_mean_and_spread():
+    def spread(table, name):
+        return re.search(rf"`{re.escape(name)}` .*?(\d+\.\d ± \d+\.\d)", table)[1]
+
+    tables = readme.models(), readme.comparison()
+    for name in [row["model"] for row in results.read("comparison") if row["seeds"] != "1"]:
+        assert len({spread(table, name) for table in tables}) == 1, name
 
 
 def test_an_empty_table_is_filled_and_a_full_one_replaced(monkeypatch):

@@ -65,6 +65,6 @@ def unknown_name(kind: str, name: str, known: Iterable[str], remedy: str) -> Unk
     >>> print(unknown_name("model", "bilstm.hra", ["bilstm.har", "gru.har"], "Run `zoo list` to see all 2 names."))
     Unknown model 'bilstm.hra'. Did you mean 'bilstm.har'? Run `zoo list` to see all 2 names.
     """
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    near = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.6)
     suggestion = f" Did you mean {near[0]!r}?" if near else ""
     return UnknownName(f"Unknown {kind} {name!r}.{suggestion} {remedy}")

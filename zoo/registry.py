@@ -35,8 +35,8 @@ def all_names() -> list[str]:
 
 def folder(name: str) -> Path:
     """The folder of a model. Raises UnknownName with the nearest name."""
-    path = ROOT / name
-    if Path(name).name != name or not (path / "card.json").is_file():
+    path = ROOT / str(name)
+    if path.name != name or not (path / "card.json").is_file():
         known = all_names()
         raise unknown_name("model", name, known, f"Run `zoo list` to see all {len(known)} names.")
     return path

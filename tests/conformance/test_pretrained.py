@@ -14,7 +14,9 @@ from export.backends import BACKENDS, cached
 from export.runtime import load as load_onnx
 from tests.conformance.raw_input import raw_input
 from tests.tiers import thorough
-from zoo import loading, registry
+from zoo import loading, recipes, registry
+from zoo.benchmarks import results
+from zoo.cli import card
 from zoo.errors import Unsupported
 
 NAMES = zoo.list_models()
@@ -129,6 +131,21 @@ def test_the_card_is_complete(name):
     assert {score.backend for score in spec.scores} == set(backends_of(spec))
     assert len(spec.commit) == 40 and (registry.ROOT.parents[1] / spec.recipe).is_file()
     assert "TODO" not in (registry.folder(name) / "card.json").read_text()
+
+
+def test_the_card_says_what_its_recipe_says(name):
+    spec = registry.get(name)
+    assert card.with_texts(spec, recipes.get(name)) == spec, "run python -m zoo.cli.card"
+
+
+def test_the_benchmark_of_the_zoo_is_of_the_models_as_they_are():
+    rows = [row for row in results.read("zoo") if row["runtime"] == "ONNX Runtime"]
+    assert [row["model"] for row in rows] == NAMES
+    for row in rows:
+        spec = registry.get(row["model"])
+        shipped = next(s for s in spec.scores if (s.backend, s.quantize, s.split) == ("onnx", None, "test"))
+        assert float(row["score"]) == round(shipped.value, 4), row["model"]
+        assert int(row["bytes"]) == spec.bytes.get("model.onnx", int(row["bytes"])), row["model"]
 
 
 def test_the_folder_holds_what_the_card_says_and_keeps_its_budget(name):

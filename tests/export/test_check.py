@@ -16,6 +16,7 @@ from export.probes import Domain, probes
 from tests.export import handmade
 from tests.export.handmade import FRAMES, SCORES, NumpyExecutor
 from zoo.errors import InvalidInput, ParityError
+from zoo.layers import DotAttention
 from zoo.spec import TensorSpec
 
 TOKENS = TensorSpec("tokens", "int32", (None, None), ("batch", "time"))
@@ -249,6 +250,19 @@ def test_domains_come_from_the_embedding_each_input_feeds_nested_ones_too():
     model = token_model()
     assert domains(source.read(model)) == {"a": Domain(50), "b": Domain(7), "frames": Domain(padding=-1.0)}
     assert model.layers[-1](np.zeros((1, 3))).shape == (1, 2)
+
+
+def test_hidden_states_that_are_inputs_are_tried_within_one():
+    frames, first = keras.Input((None, 3), name="frames"), keras.Input((4,), name="first")
+    cell, keys = keras.Input((4,), name="cell"), keras.Input((None, 4), name="keys")
+    states = layers.LSTM(4, return_sequences=True)(frames, initial_state=[first, cell])
+    context, _ = DotAttention()(states, keys, keys, keras.ops.ones((1, 1), "bool"))
+    known = domains(source.read(keras.Model([frames, first, cell, keys], context)))
+    assert {name: domain.bound for name, domain in known.items()} == {
+        "frames": np.inf, "first": 1.0, "cell": np.inf, "keys": 1.0
+    }  # fmt: skip
+    spec = TensorSpec("keys", "float32", (None, None, 4), ("batch", "time", "feature"))
+    assert all(np.abs(probe.inputs["keys"]).max() <= 1 for probe in probes((spec,), known))
 
 
 def test_chunks_are_compared_with_one_pass():

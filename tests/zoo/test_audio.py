@@ -1,4 +1,5 @@
 import struct
+import tracemalloc
 import wave as standard
 
 import numpy as np
@@ -75,6 +76,26 @@ def test_a_higher_rate_is_brought_down(tmp_path):
     assert audio.load(path, 16_000).shape == (16_000,)
 
 
+def test_a_loud_recording_stays_within_full_scale_at_another_rate(tmp_path):
+    square = np.where(np.arange(4410) // 50 % 2, 32767, -32768).astype("<i2")
+    path = riff(tmp_path / "a.wav", square.tobytes(), rate=44_100)
+    assert np.abs(audio.resample(square / np.float32(32768), 44_100, 16_000)).max() > 1  # the reason
+    assert np.abs(audio.load(path, 16_000)).max() == 1
+
+
+def test_what_is_not_scaled_to_full_scale_stays_so_at_another_rate(tmp_path):
+    path = riff(tmp_path / "a.wav", (20_000 * TONE).astype("<f4").tobytes(), kind=3, bits=32, rate=44_100)
+    assert np.abs(audio.load(path, 16_000)).max() == pytest.approx(10_000, rel=0.01)
+
+
+@pytest.mark.parametrize("promise", [0, 0xFFFFFFFF])
+@pytest.mark.parametrize("sound", [TONE, np.zeros(800)])
+def test_a_stream_whose_length_was_not_known_is_read_to_its_end(tmp_path, promise, sound):
+    samples = (sound * 32768).astype("<i2")
+    found, _ = audio.read(riff(tmp_path / "a.wav", samples.tobytes() + b"x", promise=promise))  # half a sample more
+    np.testing.assert_array_equal(found[:, 0], samples / np.float32(32768))
+
+
 def test_files_that_hold_no_sound_are_refused(tmp_path):
     missing, empty, text, none = (tmp_path / name for name in ("missing.wav", "empty.wav", "text.wav", "none.wav"))
     empty.write_bytes(b"")
@@ -85,6 +106,8 @@ def test_files_that_hold_no_sound_are_refused(tmp_path):
     assert refusal(audio.read, text) == (
         f"{text} is not a WAV file. Convert it: ffmpeg -i {text} -ac 1 -c:a pcm_s16le out.wav"
     )
+    assert refusal(audio.read, none) == f"{none} holds no samples."
+    none.write_bytes(none.read_bytes() + b"LIST" + struct.pack("<I", 4) + b"INFO")
     assert refusal(audio.read, none) == f"{none} holds no samples."
 
 
@@ -107,10 +130,22 @@ def test_compressed_sound_is_refused(tmp_path):
     )
 
 
-def test_a_header_without_a_rate_is_refused(tmp_path):
-    path = riff(tmp_path / "a.wav", bytes(400), rate=0)
+@pytest.mark.parametrize("rate", [0, 768_001, 2_000_000_011])
+def test_a_header_without_a_possible_rate_is_refused(tmp_path, rate):
+    path = riff(tmp_path / "a.wav", bytes(400), rate=rate)
     assert refusal(audio.read, path) == (
-        f"{path} says it has 1 channels and 0 samples a second: its header is damaged. Fetch or record it again."
+        f"{path} says it has 1 channels and {rate} samples a second: its header is damaged. Fetch or record it again."
+    )
+
+
+@pytest.mark.parametrize("bits", [32, 64])
+@pytest.mark.parametrize("value", [np.nan, -np.inf])
+def test_a_sample_that_is_no_number_is_refused(tmp_path, bits, value):
+    wave = TONE.astype(f"<f{bits // 8}")
+    wave[[7, 10]] = value
+    path = riff(tmp_path / "a.wav", wave.tobytes(), kind=3, channels=2, bits=bits)
+    assert refusal(audio.read, path) == (
+        f"{path} holds a sample that is no number: sample 4 is {value}. Record or export it again."
     )
 
 
@@ -125,3 +160,22 @@ def test_a_tone_is_the_same_tone_at_another_rate(rate, to):
 def test_what_a_lower_rate_cannot_hold_is_filtered_out():
     high = np.sin(2 * np.pi * 6000 * np.arange(16_000) / 16_000).astype("float32")
     assert np.abs(audio.resample(high, 16_000, 8000)[100:-100]).max() < 1e-2
+
+
+@pytest.mark.parametrize(
+    ("rate", "to", "samples"), [(48_000, 16_000, 250), (8000, 16_000, 250), (44_100, 16_000, 9000)]
+)
+def test_a_wave_resampled_in_blocks_is_the_same_bit_by_bit(monkeypatch, rate, to, samples):
+    wave = np.random.default_rng(0).uniform(-1, 1, samples).astype("float32")
+    whole = audio.resample(wave, rate, to)
+    monkeypatch.setattr(audio, "_BLOCK", 16)
+    np.testing.assert_array_equal(audio.resample(wave, rate, to), whole)
+
+
+def test_resampling_a_long_wave_takes_a_few_times_its_memory():
+    wave = np.zeros(20 * 48_000, "float32")
+    tracemalloc.start()
+    audio.resample(wave, 48_000, 16_000)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4 * wave.nbytes  # at once it would be 34 times

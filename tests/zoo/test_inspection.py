@@ -205,6 +205,21 @@ def test_words_stand_over_their_steps_and_masked_steps_are_left_out(tmp_path, mo
     assert np.isnan(figure.axes[1].lines[0].get_ydata()[5:]).all()
 
 
+@pytest.mark.parametrize(("words", "named"), [(["to", *"be or!"], "word"), ([*"to be", "", ""], "character")])
+def test_the_axis_says_whether_words_or_characters_are_read(tmp_path, monkeypatch, words, named):
+    figure = drawn(inspect(model_of(GRU(UNITS)), X), tmp_path, monkeypatch, words=words)
+    assert figure.axes[-1].get_xlabel() == named
+
+
+@pytest.mark.parametrize(("rate", "named"), [(8000.0, "seconds"), (None, "sample")])
+def test_a_wave_has_its_unit_and_its_axis_seconds_where_the_rate_is_known(tmp_path, monkeypatch, rate, named):
+    frames = keras.Input((None, 1))
+    found = inspect(keras.Model(frames, GRU(UNITS)(frames)), X[..., :1])
+    figure = drawn(found, tmp_path, monkeypatch, sample_rate=rate, unit="full scale")
+    assert figure.axes[-1].get_xlabel() == named
+    assert [text.get_text() for text in figure.axes[0].texts] == ["full scale"]
+
+
 def test_both_directions_stand_side_by_side(tmp_path, monkeypatch):
     found = inspect(model_of(keras.layers.Bidirectional(GRU(UNITS))), X)
     figure = drawn(found, tmp_path, monkeypatch, sample_rate=50.0)

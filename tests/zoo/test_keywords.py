@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from zoo.errors import InvalidInput
 from zoo.features import keywords
 from zoo.features.keywords import Detector
 
@@ -37,6 +38,13 @@ def test_a_keyword_soon_after_another_is_reported_when_the_pause_is_over():
 def test_keywords_that_follow_one_another_are_all_reported():
     found = detector().push(logits((0, 20), (2, 18), (0, 30), (3, 18), (0, 30), (2, 18), (0, 9)))
     assert [item.label for item in found] == ["yes", "no", "yes"]
+
+
+@pytest.mark.parametrize("threshold", [0.0, 1.0, -0.1, float("nan")])
+def test_a_threshold_is_a_share(threshold):
+    with pytest.raises(InvalidInput) as error:
+        detector(threshold=threshold)
+    assert str(error.value) == f"threshold={threshold:g} is out of range: it is a probability between 0 and 1."
 
 
 def test_silence_and_other_words_are_not_reported():

@@ -65,7 +65,7 @@ def test_subwords_of_a_sentence_give_the_sentence_back():
 @pytest.mark.parametrize(
     ("name", "sizes", "tokens"),
     [
-        ("tiny_shakespeare", (948_084, 55_770, 111_540), 67),
+        ("tiny_shakespeare", (948_085, 55_769, 111_540), 67),
         ("ptb", (929_590, 73_761, 82_431), 10_001),
     ],
 )

@@ -1,14 +1,12 @@
 """Forecasts, quantiles, anomalies and pixels from what a person has: a csv, an array. The executors are formulas."""
 
 import dataclasses
-import re
-import sys
 
 import numpy as np
 import pytest
 
 from export.runtime import pipelines
-from zoo.errors import InvalidInput, MissingDependency
+from zoo.errors import InvalidInput
 from zoo.features import air
 from zoo.spec import Signature, TensorSpec
 
@@ -100,6 +98,10 @@ def test_an_array_and_a_table_without_dates_give_the_same_forecast(forecaster, t
             "{} row 2 has the date '01/07/2016'; write it as 2016-07-01 00:00:00.",
         ),
         (
+            b"date,load,oil\n9999-12-31 21:00,1,2\n9999-12-31 22:00,3,4\n9999-12-31 23:00,5,6\n",
+            "Row 3 has the date 9999-12-31 23:00:00; 1 h later is beyond the year 9999. Check the dates.",
+        ),
+        (
             b"date,load,oil\n2016-07-01 00:00,1,2\n2016-07-01 00:15,3,4\n",
             "{} rows 1 and 2 are 0.25 h apart; the model reads rows 1 h apart.",
         ),
@@ -144,36 +146,6 @@ def test_a_forecast_needs_its_history_before_the_row_it_starts_at(forecaster, tm
     assert str(error.value) == f"gru.har looks back on 3 rows; {path} has 2 up to where it starts."
 
 
-def drawn(path):
-    """The picture's texts, from an SVG: matplotlib notes each beside its outlines."""
-    return re.findall(r"<!-- (.+?) -->", path.read_text("utf-8"))
-
-
-def test_a_picture_of_a_forecast_shows_history_forecast_and_truth(forecaster, tmp_path):
-    known, unknown, path = tmp_path / "known.svg", tmp_path / "unknown.svg", table(tmp_path, 5)
-    at = forecaster.at(4)
-    at.plot(path, at(path), known)
-    forecaster.plot(path, forecaster(path), unknown)
-    assert {"history", "forecast", "truth", "load", "oil", "row of the table"} <= set(drawn(known))
-    assert {"history", "forecast"} <= set(drawn(unknown)) and "truth" not in drawn(unknown)
-
-
-def test_a_picture_needs_a_path_that_names_one(forecaster, tmp_path):
-    path = table(tmp_path, 5)
-    with pytest.raises(InvalidInput) as error:
-        forecaster.plot(path, forecaster(path), tmp_path / "picture.xyz")
-    assert str(error.value).startswith(f"Cannot draw into {tmp_path / 'picture.xyz'} (Format 'xyz' is not supported")
-    assert str(error.value).endswith("). Give a path that ends in .png, .svg or .pdf.")
-
-
-def test_a_picture_needs_matplotlib(forecaster, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    path = table(tmp_path, 5)
-    with pytest.raises(MissingDependency) as error:
-        forecaster.plot(path, forecaster(path), tmp_path / "picture.png")
-    assert str(error.value) == "Drawing needs matplotlib, which is not installed. Run: pip install matplotlib"
-
-
 AIR = "year,month,day,hour,pm2.5,DEWP,TEMP,PRES,cbwd,Iws,Is,Ir"
 
 
@@ -202,13 +174,6 @@ def test_an_outlook_gives_three_quantiles_an_hour_and_the_truth_where_it_was_mea
     assert [answer.truth for answer in answers] == [50, None]
     assert [answer.when for answer in answers] == ["2014-01-01 04:00:00", "2014-01-01 05:00:00"]
     assert answers[0].cells() == ("2014-01-01 04:00:00", "20", "40", "80")
-
-
-def test_an_outlook_is_drawn_with_its_interval(outlook, tmp_path):
-    path, picture = weather(tmp_path, [10, "NA", 30, 40, 50]), tmp_path / "picture.svg"
-    at = outlook.at(4)
-    at.plot(path, at(path), picture)
-    assert {"history", "truth", "P10 to P90", "P50", "PM2.5, µg/m³"} <= set(drawn(picture))
 
 
 def test_features_of_the_air_are_numbers_in_a_fixed_order():
@@ -290,6 +255,7 @@ def test_series_come_from_a_file_too(detector, tmp_path):
     ("series", "message"),
     [
         (np.zeros((2, 5)), "gru.har takes series of 4 samples, one a row; this input has shape [2, 5]."),
+        (np.full((2, 4), "x"), "gru.har takes series of numbers; this input is of type <U1."),
         (
             np.array([[1.0, -1, 1, -1], [3, 1, 3, 1]]),
             "gru.har takes z-normalised series; series 2 has mean 2 and deviation 1. "
@@ -303,14 +269,6 @@ def test_a_series_that_cannot_be_scored_says_why(detector, series, message):
     assert str(error.value) == message
 
 
-def test_an_anomaly_is_drawn_beside_its_reconstruction(detector, tmp_path):
-    beats = np.tile([1.0, -1, 1, -1], (6, 1))
-    detector.plot(beats, detector(beats), tmp_path / "picture.svg")
-    texts = drawn(tmp_path / "picture.svg")
-    assert {"series", "reconstruction", "series 4: normal, score 0.50"} <= set(texts)
-    assert "series 5: normal, score 0.50" not in texts
-
-
 @pytest.fixture
 def reader(card):
     """Two pixels a side; the logits are the first two pixels."""
@@ -322,6 +280,8 @@ def test_images_are_read_row_after_row(reader):
     answers = reader(np.array([[[0, 255], [3, 4]], [[9, 0], [3, 4]]], "uint8"))
     np.testing.assert_array_equal(reader.executor.given[0, :, 0], [0, 255, 3, 4])
     assert [answer.label for answer in answers] == ["one", "zero"]
+    assert [answer.image for answer in answers] == [1, 2]
+    assert reader.COLUMNS == ("image", "label", "score") and answers[1].cells() == ("2", "zero", "100.0 %")
     assert reader(np.array([[0, 255], [3, 4]]))[0] == answers[0]
 
 
@@ -329,6 +289,12 @@ def test_images_are_read_row_after_row(reader):
     ("image", "message"),
     [
         (np.zeros((3, 2)), "gru.har takes images of 2 by 2 grey values; this input has shape [3, 2]."),
+        (np.zeros((0, 2, 2)), "gru.har takes images of 2 by 2 grey values; this input has shape [0, 2, 2]."),
+        (
+            np.array([[0, 0.1], [0.75, 0]]),
+            "gru.har takes grey values from 0 (paper) to 255 (ink); the largest here is 0.75, which looks scaled to "
+            "0..1. Multiply by 255.",
+        ),
         (
             np.full((2, 2), 256),
             "gru.har takes grey values from 0 (paper) to 255 (ink); this input holds others.",
@@ -347,6 +313,17 @@ def test_an_image_that_cannot_be_read_says_why(reader, image, message):
     with pytest.raises(InvalidInput) as error:
         reader(image)
     assert str(error.value) == message
+
+
+def test_blank_paper_is_an_image_too(reader):
+    assert len(reader(np.zeros((2, 2)))) == 1
+
+
+@pytest.mark.parametrize("name", ["forecaster", "outlook", "detector", "reader"])
+def test_rows_of_several_lengths_are_refused(name, request):
+    with pytest.raises(InvalidInput) as error:
+        request.getfixturevalue(name)([[1.0, 2.0], [3.0]])
+    assert str(error.value) == "This input is ragged; its rows must have one length. Pad or split them."
 
 
 def test_a_model_that_forecasts_nothing_starts_at_no_row(detector):

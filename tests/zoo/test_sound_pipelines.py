@@ -209,6 +209,16 @@ def test_listen_says_when_there_was_nothing_to_hear(zoo_command, installed, tmp_
     assert (answer.code, answer.out) == (0, "No keyword was heard (yes, no).\n")
 
 
+def test_predict_says_so_in_the_same_words(zoo_command, installed, monkeypatch, tmp_path):
+    quiet = tmp_path / "quiet.wav"
+    audio.write(quiet, np.zeros(16_000), 16_000)
+    monkeypatch.setattr("zoo.pipeline", lambda name, backend: KeywordSpotting(SPOTTER, Loud()))
+    heard = zoo_command("listen", "gru.spots", quiet).out
+    answer = zoo_command("predict", "gru.spots", quiet)
+    assert (answer.code, answer.out.splitlines()[-1] + "\n") == (0, heard)
+    assert json.loads(zoo_command("predict", "gru.spots", quiet, "--json").out) == []
+
+
 def test_listen_needs_something_to_listen_to(zoo_command, installed, clip):
     for arguments in ((), (clip, "--microphone")):
         answer = zoo_command("listen", "gru.spots", *arguments)

@@ -174,6 +174,8 @@ def test_words_that_are_given_stay_as_they_are(tagging):
         ("\udcff", "The text is not valid Unicode (surrogates not allowed at character 0)."),
         ([], "There is no word to tag: give at least one."),
         (["a", " "], "A word must be text that is not blank, not ' '."),
+        (5, "Give a text, or a list of texts, not int."),
+        (["I am here."], "'I am here.' is more than a word: give a sentence as one text, or a list of its words."),
         (["a", 3], "A word must be text that is not blank, not 3."),
         (["\udcff"], "The text is not valid Unicode (surrogates not allowed at character 0)."),
     ],

@@ -46,6 +46,23 @@ def test_what_is_no_text_is_refused(tokenizer, given, message):
     assert str(error.value) == message
 
 
+def test_one_text_is_a_list_of_one():
+    assert (text.several("a", "text"), text.several(("a", "b"), "text")) == (["a"], ["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (None, "Give a text, or a list of texts, not NoneType."),
+        ([], "There is no text: give at least one."),
+    ],
+)
+def test_what_is_no_list_of_texts_is_refused(given, message):
+    with pytest.raises(InvalidInput) as error:
+        text.several(given, "text")
+    assert str(error.value) == message
+
+
 def test_a_tokenizer_comes_back_from_its_file(tokenizer, tmp_path):
     tokenizer.save(str(tmp_path / "tokenizer.json"))
     found = text.load(tmp_path / "tokenizer.json")

@@ -248,7 +248,7 @@ def test_inspect_takes_another_window_and_prints_facts(zoo_command, recording, t
 def test_inspect_reads_a_prompt_character_by_character(zoo_command, tmp_path):
     arrays = tmp_path / "gates.npz"
     answer = zoo_command("inspect", "gru.shakespeare", "ROMEO:", "--arrays", arrays, "--units", "7")
-    assert answer.code == 0 and "gru_1 (GRU), 1 units over 6 steps" in answer.out
+    assert answer.code == 0 and "gru_1_inside (GRU), 1 units over 6 steps" in answer.out
     with np.load(arrays) as file:
         assert file["inputs"].tolist() == [zoo.pipeline("gru.shakespeare").tokens("ROMEO:")]
 

@@ -31,6 +31,61 @@ def test_a_table_with_a_header_reads_like_one_without(tmp_path):
     np.testing.assert_allclose(windows.read(without), windows.read(with_header))
 
 
+def written(path, content):
+    path.write_bytes(content)
+    return path
+
+
+def refusal(function, *arguments):
+    with pytest.raises(InvalidInput) as error:
+        function(*arguments)
+    return str(error.value)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "UP.CSV"])
+@pytest.mark.parametrize("head", [b"\xef\xbb\xbf", b"", b"\xef\xbb\xbfx,y\n"])
+def test_no_row_is_lost_to_what_excel_writes_first(tmp_path, head, name):
+    np.testing.assert_array_equal(windows.read(written(tmp_path / name, head + b"1,2\n3,4\n")), [[1, 2], [3, 4]])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"step,2\n3,4\n", "{} line 1 holds 'step', which is not a number."),
+        (b",2\n3,4\n", "{} line 1 holds '', which is not a number."),
+        (b"x,y\nu,v\n3,4\n", "{} line 2 holds 'u', which is not a number."),
+        (b"1,2\n\n3_0,4\n", "{} line 3 holds '3_0', which is not a number."),
+        (b"1;2\n3;4\n", "{} separates its cells by semicolons: save it with commas, its numbers with points."),
+        (
+            b'1,"' + 140_000 * b"2",
+            "{} is not a csv file (field larger than field limit (131072), at line 1). "
+            "Look for a quotation mark that is never closed.",
+        ),
+    ],
+)
+def test_a_cell_that_is_no_number_is_refused_by_its_line(tmp_path, content, message):
+    path = written(tmp_path / "a.csv", content)
+    assert refusal(windows.read, path) == message.format(path)
+
+
+def test_a_file_that_holds_no_array_is_refused_without_advice_to_trust_it(tmp_path):
+    text, archive, objects = (tmp_path / f"{name}.NPY" for name in ("text", "archive", "objects"))
+    text.write_text("not an array")
+    with archive.open("wb") as file:
+        np.savez(file, np.ones(3))
+    with objects.open("wb") as file:
+        np.save(file, np.array([[1, 2], [3]], dtype=object))
+    assert refusal(windows.read, text) == f"{text} holds no NumPy array. Save one with numpy.save."
+    assert refusal(windows.read, archive) == f"{archive} holds no NumPy array. Save one with numpy.save."
+    assert refusal(windows.read, objects) == f"{objects} holds Python objects: save rows of numbers, all of one length."
+
+
+def test_an_upper_case_name_is_read_like_any_other(tmp_path):
+    with (tmp_path / "A.NPY").open("wb") as file:
+        np.save(file, np.ones((2, 3)))
+    assert windows.read(tmp_path / "A.NPY").shape == (2, 3)
+
+
 class Fixed:
     """An executor that prefers class 1 ever more clearly, row by row."""
 
@@ -51,3 +106,9 @@ def test_a_model_without_labels_has_no_pipeline(card):
     with pytest.raises(InvalidInput) as error:
         Classification(dataclasses.replace(card, labels=(), task="regression"), Fixed())
     assert str(error.value) == "Model 'gru.har' has no labels to predict: it does regression."
+
+
+def test_rows_of_several_lengths_are_refused(card):
+    assert refusal(Classification(card, Fixed()), [[1.0, 2.0], [3.0]]) == (
+        "This input is ragged; its rows must have one length. Pad or split them."
+    )

@@ -211,12 +211,13 @@ def test_a_model_in_parts_is_not_loaded_as_one_file(shipped):
 
 
 def by_hand(prompt: str, length: int, sampling: Sampling, seed: int) -> str:
-    """Generation with the Keras model, the whole text anew for each token."""
+    """Generation with the Keras model, the whole text anew for each token; padding and the unknown are never drawn."""
     model, tokenizer, rng = zoo.load(WRITER), characters(), np.random.default_rng(seed)
     answer = tf.function(lambda text: model(text)[0, -1], input_signature=[tf.TensorSpec([1, None], "int32")])
     tokens = tokenizer.encode(prompt).ids
     for _ in range(length):
-        tokens.append(sampling.draw(rng, answer(np.array([tokens], "int32")).numpy()))
+        logits = np.concatenate([np.full(2, -np.inf), answer(np.array([tokens], "int32")).numpy()[2:]])
+        tokens.append(sampling.draw(rng, logits))
     return tokenizer.decode(tokens[-length:])
 
 
@@ -259,6 +260,7 @@ def test_zoo_generate_prints_the_prompt_and_what_follows(shipped, zoo_command):
     assert (found.code, found.out) == (0, f"FIRST:{expected}\n")
     as_json = zoo_command("generate", WRITER, "FIRST:", *settings, "--json")
     assert json.loads(as_json.out) == {"prompt": "FIRST:", "text": expected}
+    assert "character by character, or word by word." in " ".join(zoo_command("generate", "--help").out.split())
 
 
 @pytest.mark.parametrize(
@@ -266,6 +268,7 @@ def test_zoo_generate_prints_the_prompt_and_what_follows(shipped, zoo_command):
     [
         ([""], "The prompt is '': give the text to go on from, at least one character."),
         (["to €"], "gru.play does not know '€' (at 3 of the prompt): it was trained on text without it."),
+        (["to[PAD]"], "gru.play does not know '[' (at 2 of the prompt): it was trained on text without it."),
         (["to", "--length", 0], "length=0 is out of range: give a number of tokens from 1 to 1,000,000."),
         (["to", "--length", 2_000_000], "length=2000000 is out of range: give a number of tokens from 1 to 1,000,000."),
         (["to", "--seed", -1], "seed=-1 is no seed: give a whole number from 0 to 4294967295."),
@@ -282,6 +285,12 @@ def test_zoo_generate_prints_the_prompt_and_what_follows(shipped, zoo_command):
 def test_what_cannot_be_generated_is_refused_before_the_first_character(shipped, zoo_command, arguments, text):
     found = zoo_command("generate", WRITER, *arguments)
     assert (found.code, found.out, found.err) == (2, "", f"zoo: {text}\n")
+
+
+@pytest.mark.parametrize("temperature", [1e-300, 1e30])
+def test_any_temperature_writes_text_and_no_marks(shipped, temperature):
+    found = "".join(zoo.pipeline(WRITER).generate("to", 200, Sampling(temperature)))
+    assert found and "[PAD]" not in found and "[UNK]" not in found
 
 
 def test_a_model_of_another_task_is_refused_with_those_that_do_it(shipped, zoo_command):
@@ -331,6 +340,9 @@ def test_zoo_translate_prints_the_translation_and_draws_the_attention(shipped, z
     found = zoo_command("translate", TRANSLATOR, "two five", "--beam", 3, "--show", tmp_path / "attention.png")
     assert (found.code, found.out.strip()) == (0, answer.translation.strip())
     assert (tmp_path / "attention.png").read_bytes().startswith(b"\x89PNG")
+    zoo_command("translate", TRANSLATOR, "two five", "--show", tmp_path / "attention.svg")
+    drawn = (tmp_path / "attention.svg").read_text("utf-8")
+    assert all(f"<!-- {label} -->" in drawn for label in ("read", "written", "attention"))
     as_json = zoo_command("translate", TRANSLATOR, "two five", "one", "--beam", 3, "--json")
     assert [item["source"] for item in json.loads(as_json.out)] == ["two five", "one"]
 
@@ -341,6 +353,10 @@ def test_zoo_translate_prints_the_translation_and_draws_the_attention(shipped, z
         (["  "], "The sentence '  ' is empty: give at least one word."),
         (["one", "--beam", 0], "beam=0 is out of range: give a number of beams from 1 (greedy) to 100."),
         (["one", "two", "--show", "a.png"], "--show draws one sentence, not 2: call once for each."),
+        (
+            ["one €", "two"],
+            f"{TRANSLATOR} does not know '€' in the sentence that begins 'one €': it was trained on text without it.",
+        ),
         (["o\ud800"], "The text is not valid Unicode (surrogates not allowed at character 1)."),
         (
             ["one " * 300],

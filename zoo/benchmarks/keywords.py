@@ -1,21 +1,19 @@
-"""Keyword spotters on an hour of sound: false alarms against missed keywords, and what a packet costs.
+"""Keyword spotters on an hour of sound: false alarms against missed keywords.
 
 The hour is made of the test part alone: every keyword once, three times as many unknown words (spoken digits and spoilt
 words), and a background that changes every minute. All times are known.
 
-Run `python -m zoo.benchmarks.keywords` (minutes) to write results/keywords.csv, results/packets.csv and
-results/keywords.png.
+Run `python -m zoo.benchmarks.keywords` (minutes) to write results/keywords.csv and results/keywords.png. What a packet
+costs is in results/streaming.csv.
 """
 
-import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from export import runtime, to_onnx
+from export import runtime
 from export.runtime import Executor
 from zoo import registry
 from zoo.benchmarks import results
@@ -113,38 +111,12 @@ def curve(name: str, wave: np.ndarray, sounds: Sequence[Sound]) -> list[dict[str
     return rows
 
 
-def packets(name: str, folder: Path, rounds: int = 500) -> list[dict[str, Any]]:
-    """What the streaming file weighs and what one packet of 20 ms takes in it, in float32 and in int8."""
-    rows = []
-    for quantize in (None, "int8"):
-        path = folder / f"{name}-{quantize}.onnx"
-        artifact = to_onnx(name, path, streaming=True, quantize=quantize)
-        stream, noise = runtime.load(path).stream(), np.random.default_rng(0).normal(0, 0.1, (1, kws.PACKET, 1))
-        packet, seconds = noise.astype("float32"), []
-        for _ in range(rounds):
-            started = time.perf_counter()
-            stream.push(packet)
-            seconds.append(time.perf_counter() - started)
-        rows.append(
-            {
-                "model": name,
-                "quantize": quantize or "float32",
-                "bytes": artifact.bytes,
-                "p50_ms": round(1e3 * float(np.median(seconds)), 4),
-                "p90_ms": round(1e3 * float(np.percentile(seconds, 90)), 4),
-                **results.conditions(PACKAGES),
-            }
-        )
-    return rows
-
-
 def plot(rows: Sequence[dict[str, Any]], path: Path) -> None:
-    import matplotlib
+    """False alarms against missed keywords, a line a model."""
+    from matplotlib.figure import Figure
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(6, 4), layout="constrained")
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
     for name in dict.fromkeys(row["model"] for row in rows):
         points = [(row["false_alarms_per_hour"], 100 * row["missed"]) for row in rows if row["model"] == name]
         axes.plot(*zip(*points, strict=True), marker="o", markersize=3, label=name)
@@ -152,7 +124,6 @@ def plot(rows: Sequence[dict[str, Any]], path: Path) -> None:
     axes.grid(alpha=0.3)
     axes.legend()
     figure.savefig(path, dpi=100)
-    pyplot.close(figure)
 
 
 if __name__ == "__main__":
@@ -161,5 +132,3 @@ if __name__ == "__main__":
     rows = [row for name in names for row in curve(name, wave, sounds)]
     print(results.write("keywords", rows))
     plot(rows, results.FOLDER / "keywords.png")
-    with tempfile.TemporaryDirectory() as home:
-        print(results.write("packets", [row for name in names for row in packets(name, Path(home))]))

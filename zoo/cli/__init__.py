@@ -4,6 +4,7 @@ for maintainers, `publish`.
 Exit codes: 0 done, 1 a check failed, 2 wrong usage. `--json` prints the same facts for machines.
 """
 
+import io
 import sys
 from typing import Any, NoReturn
 
@@ -51,6 +52,8 @@ app.command("publish", hidden=True)(publishing.publish)
 
 def main() -> None:
     """The console script: an expected error is one line, never a traceback."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a notebook puts something else in its place
+        sys.stdout.reconfigure(errors="replace")
     try:
         sys.exit(app(prog_name="zoo", standalone_mode=False))
     except ZooError as error:

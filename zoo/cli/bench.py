@@ -9,7 +9,7 @@ import typer
 
 from export.quiet import quiet
 from zoo import registry
-from zoo.cli.output import AsJson, console, print_json, print_table, size
+from zoo.cli.output import AsJson, console, print_json, print_table, require_picture, size
 from zoo.cli.quiet import import_tensorflow
 from zoo.errors import InvalidInput, unknown_name
 
@@ -44,7 +44,7 @@ def bench(
 ) -> None:
     """File, cold start, latency, throughput, memory and score of a model on each runtime, the candidates taking turns
     in one process; or a suite."""
-    _require_picture(plot)
+    require_picture("--plot", plot)
     if name in SUITES:
         given = {"--against": against, "--batch": batch, "--threads": threads, "--quantize": quantize, "--time": time}
         _refuse_options(name, [option for option, value in given.items() if value != OF_A_MODEL[option]])
@@ -172,10 +172,3 @@ def _refuse_options(suite: str, options: Sequence[str]) -> None:
         raise InvalidInput(
             f"{options[0]} is for a model; suite {suite!r} has sizes and peers of its own. Leave it out."
         )
-
-
-def _require_picture(path: Path | None) -> None:
-    if path is not None and path.suffix not in (".png", ".svg", ".pdf"):
-        raise InvalidInput(f"--plot {str(path)!r} must end in .png, .svg or .pdf.")
-    if path is not None and not path.absolute().parent.is_dir():
-        raise InvalidInput(f"--plot: there is no folder {str(path.parent)!r}.")

@@ -1,4 +1,7 @@
-"""From finished runs to a folder under `zoo/pretrained`: every number on the card is measured here."""
+"""From finished runs to a folder under `zoo/pretrained`: every number on the card is measured here.
+
+`python -m zoo.cli.card` takes the texts of all recipes over into the cards, where they were changed since.
+"""
 
 import dataclasses
 import hashlib
@@ -39,7 +42,8 @@ FORMS = (
     ("tflite", "dynamic"),
     ("tflite", "int8"),
 )
-FORMS_OF_PARTS = FORMS[:3]  # a TFLite file fixes the sizes that change between an encoder and its decoder
+TEXTS = ("summary", "intended_use", "limits", "published", "tried")
+FORMS_OF_PARTS = FORMS[:3]  # LiteRT plans its memory anew for every length of sentence: that takes too long
 
 
 def publish(name: str, runs: Path) -> tuple[ModelSpec, dict[int, float]]:
@@ -73,6 +77,13 @@ def publish(name: str, runs: Path) -> tuple[ModelSpec, dict[int, float]]:
     spec = _with_forms(spec, test)
     registry.write_card(spec)
     return spec, {seed: values[recipe.metric] for seed, values in measured.items()}
+
+
+def with_texts(spec: ModelSpec, recipe: Recipe) -> ModelSpec:
+    """The card with what its recipe says today; what files hold too (preprocessing, units) is as it was published."""
+    assert recipe.card is not None, "only recipes with a card are published"
+    texts = {name: getattr(recipe.card, name) for name in TEXTS}
+    return dataclasses.replace(spec, **texts)
 
 
 def _score(name: str, measured: dict[int, dict[str, float]], seed: int, test: Split) -> Score:
@@ -227,3 +238,8 @@ def _training(run: _Run) -> dict[str, Any]:
 def _commit() -> str:
     found = subprocess.run(["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True)
     return found.stdout.strip() or "unknown"
+
+
+if __name__ == "__main__":
+    for shipped in map(registry.get, registry.names()):
+        registry.write_card(with_texts(shipped, recipes.get(shipped.name)))

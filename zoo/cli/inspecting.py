@@ -74,6 +74,8 @@ def _pretrained(name: str, input: str) -> tuple[Any, np.ndarray, dict[str, Any]]
     from zoo.loading import load
 
     spec = registry.get(name)
+    if len(spec.signature.inputs) > 1:
+        raise InvalidInput(f"Model {name!r} has {len(spec.signature.inputs)} inputs; `inspect` runs models of one.")
     heard = _Heard(open_model(name, "onnx"))
     found = pipeline(spec, heard)  # type: ignore[arg-type]  # all a pipeline asks of an executor
     if isinstance(found, TextGeneration):

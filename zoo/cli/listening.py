@@ -16,6 +16,7 @@ from zoo import registry
 from zoo.cli.output import console
 from zoo.errors import InvalidInput, MissingDependency
 from zoo.features import audio
+from zoo.features.keywords import THRESHOLD
 from zoo.spec import ModelSpec
 
 PACKET = 0.02  # seconds
@@ -25,6 +26,9 @@ def listen(
     name: Annotated[str, typer.Argument(help="A model that spots keywords, for example gru_stream.kws.")],
     file: Annotated[Path | None, typer.Argument(help="A WAV file with one channel.")] = None,
     microphone: Annotated[bool, typer.Option("--microphone", help="Listen until Ctrl-C is pressed.")] = False,
+    threshold: Annotated[
+        float, typer.Option(help="The probability from which it is a keyword: a higher one misses more and errs less.")
+    ] = THRESHOLD,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
     """Keywords with their times, each as soon as it is known."""
@@ -36,7 +40,7 @@ def listen(
     sound = packets(audio.load(file, rate), size) if file else _microphone(rate, size)
     heard = False
     try:
-        for found in spotter.listen(sound):
+        for found in spotter.listen(sound, threshold):
             heard = True
             line = json.dumps(dataclasses.asdict(found)) if as_json else "  ".join(found.cells())
             print(line, flush=True)

@@ -1,13 +1,19 @@
 """How commands print: a table for people, JSON for machines."""
 
 import json
+import sys
 from collections.abc import Sequence
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
+
+from zoo.errors import InvalidInput
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 console = Console(highlight=False)
@@ -15,18 +21,31 @@ progress_console = Console(stderr=True, highlight=False)
 
 
 def print_json(value: Any) -> None:
-    print(json.dumps(value, indent=1, ensure_ascii=False))
+    """Letters as they are, or as \\u escapes where standard output cannot hold them all."""
+    print(json.dumps(value, indent=1, ensure_ascii="utf" not in (sys.stdout.encoding or "").lower()))
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, right: Sequence[str] = ()) -> None:
-    """Columns named in `right` are aligned to the right; they and the first are never wrapped."""
+    """Columns named in `right` are aligned to the right; they and the first stay whole, the others wrap at blanks.
+
+    Without a terminal, and on one too narrow for that, the table is as wide as it is: nothing is ever cut.
+    """
     table = Table(box=None, pad_edge=False, header_style="bold", show_header=any(columns))
+    cells = [[str(cell) for cell in row] for row in rows]
     for index, column in enumerate(columns):
+        width = max(cell_len(text) for text in (column, *(row[index] for row in cells)))
         whole = index == 0 or column in right
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold", no_wrap=whole)
-    for row in rows:
-        table.add_row(*(Text(str(cell)) for cell in row))
-    console.print(table)
+        justify: Literal["left", "right"] = "right" if column in right else "left"
+        table.add_column(column, justify=justify, overflow="fold", no_wrap=whole, min_width=width if whole else None)
+    for row in cells:
+        table.add_row(*map(Text, row))
+    needed = Measurement.get(console, console.options.update_width(sys.maxsize), table)
+    fits = console.is_terminal and needed.minimum <= console.width
+    room = console.options.update_width(console.width if fits else needed.maximum)
+    for pieces in console.render_lines(table, room, pad=False):
+        line = Text.assemble(*((piece.text, piece.style or "") for piece in pieces))
+        line.rstrip()
+        console.print(line, soft_wrap=True)
 
 
 def print_lines(rows: Sequence[Sequence[str]]) -> None:
@@ -35,6 +54,14 @@ def print_lines(rows: Sequence[Sequence[str]]) -> None:
     for row in rows:
         line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         console.print(line.rstrip(), soft_wrap=True, markup=False)
+
+
+def require_picture(option: str, path: Path | None) -> None:
+    """Raises InvalidInput for a picture that could not be written, before anything is computed for it."""
+    if path is not None and path.suffix not in (".png", ".svg", ".pdf"):
+        raise InvalidInput(f"{option} {str(path)!r} must end in .png, .svg or .pdf.")
+    if path is not None and not path.absolute().parent.is_dir():
+        raise InvalidInput(f"{option}: there is no folder {str(path.parent)!r}.")
 
 
 def size(count: int) -> str:

@@ -8,7 +8,7 @@ import typer
 
 import zoo
 from export.quiet import quiet
-from zoo.cli.output import AsJson, console, print_json, print_table
+from zoo.cli.output import AsJson, console, print_json, print_table, require_picture
 from zoo.cli.quiet import import_tensorflow
 from zoo.errors import InvalidInput
 
@@ -24,6 +24,7 @@ def predict(
     """The model's answers to raw input."""
     if plot and len(inputs) > 1:
         raise InvalidInput(f"--plot draws one input, not {len(inputs)}: call once for each.")
+    require_picture("--plot", plot)
     if backend != "onnx":
         import_tensorflow()
     with quiet():  # LiteRT announces its delegates on standard error
@@ -37,7 +38,11 @@ def predict(
         return
     for raw, found in answers:
         console.print(pipeline.heading(raw, found))
-        print_table(pipeline.COLUMNS, [item.cells() for item in found], right=pipeline.RIGHT)
+        if found:
+            print_table(pipeline.COLUMNS, [item.cells() for item in found], right=pipeline.RIGHT)
+        else:  # only one that spots keywords may have nothing to say
+            keywords = ", ".join(pipeline.spec.labels[2:])
+            console.print(f"No keyword was heard ({keywords}).", soft_wrap=True, markup=False)
 
 
 def _predictions(pipeline: Any, raw: str) -> Any:

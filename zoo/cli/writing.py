@@ -9,7 +9,7 @@ import typer
 import zoo
 from export.quiet import quiet
 from zoo import registry
-from zoo.cli.output import AsJson, console, print_json, print_table
+from zoo.cli.output import AsJson, console, print_json, print_table, require_picture
 from zoo.cli.quiet import import_tensorflow
 from zoo.errors import InvalidInput
 from zoo.features.search import Sampling
@@ -29,7 +29,7 @@ def generate(
     backend: Backend = "onnx",
     as_json: AsJson = False,
 ) -> None:
-    """A text that begins with the prompt, character by character as it is written."""
+    """A text that begins with the prompt, as it is written: character by character, or word by word."""
     pipeline = _open(name, "text generation", backend)
     pieces = pipeline.generate(prompt, length, Sampling(temperature, top_k, top_p), seed=seed, stop=stop)
     if as_json:
@@ -52,6 +52,7 @@ def translate(
     """Sentences in another language."""
     if show and len(sentences) > 1:
         raise InvalidInput(f"--show draws one sentence, not {len(sentences)}: call once for each.")
+    require_picture("--show", show)
     pipeline = _open(name, "translation", backend)
     answers = pipeline(sentences, beam=beam)
     if show:

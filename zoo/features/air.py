@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from zoo.errors import InvalidInput
+from zoo.features import tables
 
 MISSING = -1.0  # in place of a concentration that was not measured: no concentration is negative
 WINDS = ("NE", "NW", "SE", "cv")  # cv: calm and variable
@@ -42,12 +43,12 @@ def _numbers(name: str, cells: Sequence[str]) -> np.ndarray:
 def _number(name: str, row: int, cell: str) -> float:
     if name == "pm2.5" and cell.strip() in ("", "NA", "nan", "NaN"):
         return MISSING
-    try:
-        value = float(cell)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
+    value = tables.number(cell)
+    if value is None or not math.isfinite(value):
         raise InvalidInput(f"Row {row} holds {cell!r} in column {name!r}, which is not a number.")
+    if name in tables.CALENDAR and not tables.in_calendar(name, value):
+        low, high = tables.CALENDAR[name]
+        raise InvalidInput(f"Row {row} holds {cell!r} in column {name!r}; it is a whole number from {low} to {high}.")
     if name == "pm2.5" and value < 0:
         raise InvalidInput(
             f"Row {row} holds {cell} in column 'pm2.5': no concentration is negative. Write NA for none."

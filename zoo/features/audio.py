@@ -9,6 +9,9 @@ import numpy as np
 from zoo.errors import InvalidInput
 
 _INTEGER, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
+_UNKNOWN = 0xFFFFFFFF  # the size of what was still being recorded when its header was written
+_RATES = 1, 768_000
+_BLOCK = 4096  # a multiple of 4: BLAS takes rows by fours, and the last bit of a row left over is another
 _CONVERT = "Convert it: ffmpeg -i {} -ac 1 -c:a pcm_s16le out.wav"
 
 
@@ -27,13 +30,16 @@ def load(path: str | Path, rate: int) -> np.ndarray:
             f"{path} has {found} samples a second, the model needs {rate} or more: what it listens for above "
             f"{found // 2} Hz is not in the file. Record at a higher rate."
         )
-    return resample(sound[:, 0], found, rate)
+    wave = sound[:, 0]
+    peak = max(1.0, float(np.abs(wave).max()))  # between loud samples a sinc rises above them
+    return np.clip(resample(wave, found, rate), -peak, peak)
 
 
 def read(path: str | Path) -> tuple[np.ndarray, int]:
     """The samples [samples, channels] of a WAV file of integers (8 to 32 bits) or floats, and its rate in Hz.
 
-    Raises InvalidInput for a file that is missing, empty, truncated, compressed or no WAV file, or has no samples.
+    Raises InvalidInput for a file that is missing, empty, truncated, compressed or no WAV file, has no samples, or
+    samples that are no numbers.
     """
     path = Path(path)
     if not path.is_file():
@@ -52,12 +58,7 @@ def decode(content: bytes, name: str) -> tuple[np.ndarray, int]:
     """
     if content[:4] != b"RIFF" or content[8:12] != b"WAVE":
         raise InvalidInput(f"{name} is not a WAV file. {_CONVERT.format(name)}")
-    chunks: dict[bytes, tuple[bytes, int]] = {}
-    position = 12
-    while position + 8 <= len(content):
-        identifier, size = struct.unpack_from("<4sI", content, position)
-        chunks.setdefault(identifier, (content[position + 8 : position + 8 + size], size))
-        position += 8 + size + size % 2
+    chunks = _chunks(content)
     header, data = chunks.get(b"fmt "), chunks.get(b"data")
     if header is None or data is None or len(header[0]) < 16:
         raise InvalidInput(
@@ -76,7 +77,33 @@ def decode(content: bytes, name: str) -> tuple[np.ndarray, int]:
         )
     if size < width:
         raise InvalidInput(f"{name} holds no samples.")
-    return _samples(raw[: size // width * width], kind, bits).reshape(-1, channels), rate
+    sound = _samples(raw[: size // width * width], kind, bits).reshape(-1, channels)
+    _check_numbers(name, sound)
+    return sound, rate
+
+
+def _chunks(content: bytes) -> dict[bytes, tuple[bytes, int]]:
+    """{identifier: what there is of its bytes, and how many there should be}."""
+    chunks: dict[bytes, tuple[bytes, int]] = {}
+    position = 12
+    while position + 8 <= len(content):
+        identifier, size = struct.unpack_from("<4sI", content, position)
+        if identifier == b"data" and _is_open(content, position + 8, size):
+            size = len(content) - position - 8
+        chunks.setdefault(identifier, (content[position + 8 : position + 8 + size], size))
+        position += 8 + size + size % 2
+    return chunks
+
+
+def _is_open(content: bytes, start: int, size: int) -> bool:
+    """Whether samples go from `start` to the end of the file, because what wrote the size did not know it.
+
+    No samples, and then another chunk, is a recording of nothing.
+    """
+    if size != 0:
+        return size == _UNKNOWN
+    identifier, behind = struct.unpack("<4sI", content[start : start + 8].ljust(8, b"\0"))
+    return not (all(32 <= byte < 127 for byte in identifier) and start + 8 + behind <= len(content))
 
 
 def _check_header(name: str, kind: int, channels: int, rate: int, bits: int) -> None:
@@ -85,10 +112,19 @@ def _check_header(name: str, kind: int, channels: int, rate: int, bits: int) -> 
             f"{name} is a WAV file of kind {kind} with {bits} bits a sample, neither plain integers nor floats. "
             f"{_CONVERT.format(name)}"
         )
-    if not rate or not channels:
+    if not _RATES[0] <= rate <= _RATES[1] or not channels:
         raise InvalidInput(
             f"{name} says it has {channels} channels and {rate} samples a second: its header is damaged. "
             "Fetch or record it again."
+        )
+
+
+def _check_numbers(name: str, sound: np.ndarray) -> None:
+    wrong = np.argwhere(~np.isfinite(sound))
+    if len(wrong):
+        raise InvalidInput(
+            f"{name} holds a sample that is no number: sample {wrong[0][0] + 1} is {sound[tuple(wrong[0])]}. "
+            "Record or export it again."
         )
 
 
@@ -124,13 +160,14 @@ def resample(wave: np.ndarray, rate: int, to: int, zero_crossings: int = 16) -> 
     up, down = to // gcd(rate, to), rate // gcd(rate, to)
     cutoff = min(1.0, up / down) * 0.95
     reach = int(np.ceil(zero_crossings / cutoff))
-    offsets = np.arange(-reach + 1, reach + 1) - (np.arange(up) * down % up / up)[:, None]
-    kernels = cutoff * np.sinc(cutoff * offsets) * np.cos(np.pi * offsets / (2 * reach)) ** 2
     padded = np.pad(wave, (reach - 1, reach + 1)).astype("float32")
     views = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach)
     count = -(-len(wave) * up // down)
     found = np.empty(count, "float32")
     for phase in range(min(up, count)):
-        places = np.arange(phase, count, up) * down // up
-        found[phase::up] = views[places] @ kernels[phase].astype("float32")
+        offsets = np.arange(-reach + 1, reach + 1) - phase * down % up / up
+        kernel = cutoff * np.sinc(cutoff * offsets) * np.cos(np.pi * offsets / (2 * reach)) ** 2
+        for start in range(phase, count, up * _BLOCK):
+            samples = np.arange(start, min(start + up * _BLOCK, count), up)
+            found[samples] = views[samples * down // up] @ kernel.astype("float32")
     return found

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from zoo.errors import InvalidInput
+
 SMOOTH = 10  # packets whose probabilities are averaged
 THRESHOLD = 0.5
 PAUSE = 0.75  # seconds after a keyword in which none is reported
@@ -28,10 +30,12 @@ class Detector:
     next one once no keyword has passed it in between.
 
     `labels` name the outputs; the first two are silence and anything else that is said, and are never reported.
-    A packet is `step` seconds long.
+    A packet is `step` seconds long. Raises InvalidInput for a threshold that is no share.
     """
 
     def __init__(self, labels: Sequence[str], step: float, threshold: float = THRESHOLD) -> None:
+        if not 0 < threshold < 1:
+            raise InvalidInput(f"threshold={threshold:g} is out of range: it is a probability between 0 and 1.")
         self.labels, self.step, self.threshold = labels, step, threshold
         self._recent: deque[np.ndarray] = deque(maxlen=SMOOTH)
         self._packets, self._quiet_until, self._reported = 0, 0.0, False

@@ -149,7 +149,8 @@ class Sampling:
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
         """[V] of logits [V]: those that are kept sum to 1."""
         order = np.argsort(-logits, kind="stable")
-        chances = np.exp(log_softmax(logits / self.temperature))[order]
+        below = logits.astype("float64") - logits.max()  # first, or a small temperature makes infinities of it
+        chances = np.exp(log_softmax(below / self.temperature))[order]
         if self.top_k:
             chances[self.top_k :] = 0
         before = np.cumsum(chances) - chances

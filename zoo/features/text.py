@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -56,6 +56,18 @@ def encode(tokenizer: "Tokenizer", texts: Sequence[str]) -> np.ndarray:
     for index, row in enumerate(rows):
         padded[index, : len(row)] = row
     return padded
+
+
+def several(raw: Any, what: str) -> list[Any]:
+    """A text as a list of one; a list of texts as it is. Raises InvalidInput for anything else, and for no text."""
+    if isinstance(raw, str):
+        return [raw]
+    if not isinstance(raw, Iterable):
+        raise InvalidInput(f"Give a text, or a list of texts, not {type(raw).__name__}.")
+    given = list(raw)
+    if not given:
+        raise InvalidInput(f"There is no {what}: give at least one.")
+    return given
 
 
 def checked(text: str) -> str:

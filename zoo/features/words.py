@@ -140,9 +140,10 @@ def _code(character: str) -> int:
 
 def checked(words: Sequence[str]) -> list[str]:
     """The words of one sentence. Raises InvalidInput where there is none, or one that is blank or not Unicode."""
-    if not words:
-        raise InvalidInput("There is no word to tag: give at least one.")
-    for word in words:
+    given = texts.several(words, "word to tag")
+    for word in given:
         if not isinstance(word, str) or not texts.checked(word):
             raise InvalidInput(f"A word must be text that is not blank, not {word!r}.")
-    return list(words)
+        if len(word.split()) > 1:
+            raise InvalidInput(f"{word!r} is more than a word: give a sentence as one text, or a list of its words.")
+    return list(map(str, given))

@@ -76,7 +76,16 @@ def _column(panels: Any, found: "Inspection", signals: dict[str, np.ndarray], ax
     if len(found.units) <= LINES:
         _legend(panels[1], "unit")
     panels[-1].set_xlim(0, end)
-    panels[-1].set_xlabel("word" if axis.words is not None else "seconds" if axis.sample_rate else "step")
+    panels[-1].set_xlabel(_step(found.inputs, axis))
+
+
+def _step(inputs: np.ndarray, axis: Axis) -> str:
+    """What the axis of time counts."""
+    if axis.words is not None:
+        return "character" if all(len(word) <= 1 for word in axis.words) else "word"
+    if axis.sample_rate:
+        return "seconds"
+    return "sample" if inputs[0].size == len(inputs[0]) else "step"
 
 
 def _without_masked(values: np.ndarray, found: "Inspection", example: int) -> np.ndarray:
@@ -107,6 +116,8 @@ def _input(panel: Any, x: np.ndarray, end: float, axis: Axis) -> None:
     panel.plot(_middles(len(x), end), x, linewidth=1, label=[str(index) for index in range(x.shape[1])])
     if 1 < x.shape[1] <= 12:
         _legend(panel, f"feature, {axis.unit}" if axis.unit else "feature")
+    elif x.shape[1] == 1:
+        panel.text(1, 1.03, axis.unit, transform=panel.transAxes, ha="right", va="bottom", fontsize=8)
 
 
 def _legend(panel: Any, title: str) -> None:

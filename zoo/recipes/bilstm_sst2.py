@@ -3,7 +3,7 @@
 Run:      zoo train bilstm.sst2 --seed 0, once bilstm.imdb is there
 Cost:     2 minutes on one of 2 shared CPU cores.
 Data:     Stanford Sentiment Treebank, two classes, sentences alone; official split.
-Expect:   test accuracy 83.9 % (seed 0, the only one so far), 85.9 % on validation;
+Expect:   test accuracy 84.3 ± 0.4 % over three seeds; shipped 83.9 (seed 0, 85.9 % on validation);
           published: 84.9 % (LSTM), 87.5 % (BiLSTM), both with GloVe and the labels of phrases.
 Departs:  from Tai et al. 2015: trained first on the reviews of IMDb, without GloVe and without the labels of phrases.
 """
@@ -60,6 +60,13 @@ RECIPE = Recipe(
         published=(
             Published(0.849, "LSTM with GloVe and the labels of phrases", _TAI),
             Published(0.875, "bidirectional LSTM with GloVe and the labels of phrases", _TAI),
+        ),
+        tried=(
+            "By the best epoch on validation, 85.9 % with this recipe: the weights averaged over 200 or 500 steps in "
+            "place of 100, 85.4 and 85.1 %; dropouts of 0.6 and 0.3, 85.0 %; two words of ten hidden, 85.0 %; learning "
+            "rates of 0.0003 and 0.003, 84.5 and 85.1 %; 25,000 words in place of 15,000, the vectors of the new ones "
+            "by linear regression from counts of neighbours, 85.2 %; as many reviews of IMDb among the sentences, "
+            "85.0 %.",
         ),
         stored="float16",
     ),

@@ -50,7 +50,7 @@ def require_same(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]
 
 def _flat(identity: Mapping[str, Any]) -> dict[str, Any]:
     plain = {name: value for name, value in identity.items() if name != "config"}
-    return plain | {f"config.{name}": value for name, value in identity["config"].items()}
+    return plain | {f"config.{name}": value for name, value in identity.get("config", {}).items()}
 
 
 def restore(path: Path) -> tuple[Progress, dict[str, list[np.ndarray]]]:

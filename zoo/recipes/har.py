@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Any
 
+from zoo.datasets import har
 from zoo.recipes.motion import augment
 from zoo.recipes.recipe import CardText, Recipe
 from zoo.spec import Published
@@ -42,7 +43,8 @@ def recipe(name: str, summary: str, config: dict[str, Any]) -> Recipe:
         augment=partial(augment, degrees=10.0, gain=0.3, stretch=0.25, noise=0.005),
         card=CardText(
             summary=summary,
-            intended_use="Recognise six everyday activities from 2.56 s of raw phone accelerometer and gyroscope data.",
+            intended_use="Recognise six everyday activities from 2.56 s of raw phone accelerometer and gyroscope data: "
+            f"rows of nine numbers, {', '.join(har.CHANNELS)}.",
             limits=_LIMITS,
             preprocessing="None outside the model: raw windows go in, standardisation and companding are layers.",
             input_unit="g (body and total acceleration) and rad/s (angular velocity)",

@@ -15,6 +15,23 @@ from zoo.spec import Published
 SECONDS = 2.4
 STRETCH, TILT = 0.25, 0.5
 SILENT = 0.1  # the share of streams that are background alone
+_LIMITS = (
+    "1053 training clips of about 150 speakers: with the full 85,000 clips of the data set it would be "
+    "better. What it takes for other words is digits and spoilt words; music, laughter and babble are "
+    "untried.",
+    "Above 3.8 kHz it hears nothing, so that words and the digits (8 kHz) sound alike.",
+    "The threshold of 0.5 suits clips; for a stream choose a higher one (`zoo listen --threshold`) by the "
+    "false alarms an hour in zoo/benchmarks/results/keywords.csv.",
+)
+_TRIED = (
+    "On validation, gru_stream.kws: every frame with the same weight, unknown words among them cut short, "
+    "64 units, 16 epochs: 61 %, most keywords taken for other words; the label of a clip read as it is "
+    "reported now: 85 %. Every class with the same weight, 80 units, 30 epochs: 89 %, most errors words "
+    "cut short that are the word still. Such words left out, one stream in ten of background alone, 36 "
+    "epochs: 91.9 %. 96 units and 80 filters in place of 80 and 64, more dropout, voices that vary more, "
+    "100 epochs: 94.0 %; two in five of the errors are between up and words played backwards. 80 units and "
+    "72 filters, small enough for 100 KB in int8: 93.8 and 93.5 % (two seeds; test 91.3 and 93.0 %).",
+)
 
 
 def streams(rng: np.random.Generator, split: Split) -> Split:
@@ -95,13 +112,7 @@ def recipe(name: str, summary: str, config: dict[str, Any]) -> Recipe:
             summary=summary,
             intended_use="Notice four words in sound as it arrives, on a small device: a first stage before something "
             "larger, or simple commands.",
-            limits=(
-                "1053 training clips of about 150 speakers: with the full 85,000 clips of the data set it would be "
-                "better. What it takes for other words is digits and spoilt words; music, laughter and babble are "
-                "untried.",
-                "Above 3.8 kHz it hears nothing, so that words and the digits (8 kHz) sound alike.",
-                "The threshold of 0.5 suits clips; for a stream choose it from zoo/benchmarks/results/keywords.csv.",
-            ),
+            limits=_LIMITS,
             preprocessing=fsdd.PREPROCESSING,
             input_unit=fsdd.UNIT,
             published=(
@@ -113,14 +124,6 @@ def recipe(name: str, summary: str, config: dict[str, Any]) -> Recipe:
             ),
             sample_rate=float(kws.RATE),
             streaming=True,
-            tried=(
-                "On validation, gru_stream.kws: every frame with the same weight, unknown words among them cut short, "
-                "64 units, 16 epochs: 61 %, most keywords taken for other words; the label of a clip read as it is "
-                "reported now: 85 %. Every class with the same weight, 80 units, 30 epochs: 89 %, most errors words "
-                "cut short that are the word still. Such words left out, one stream in ten of background alone, 36 "
-                "epochs: 91.9 %. 96 units and 80 filters in place of 80 and 64, more dropout, voices that vary more, "
-                "100 epochs: 94.0 %; two in five of the errors are between up and words played backwards. 80 units and "
-                "72 filters, small enough for 100 KB in int8: 93.8 and 93.5 % (two seeds; test 91.3 and 93.0 %).",
-            ),
+            tried=_TRIED,
         ),
     )

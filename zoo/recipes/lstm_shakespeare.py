@@ -10,4 +10,4 @@ Departs:  from char-rnn (Karpathy 2015) as zoo/recipes/shakespeare.py says.
 
 from zoo.recipes import shakespeare
 
-RECIPE = shakespeare.recipe("lstm.shakespeare", "lstm", 512, 4e-3)
+RECIPE = shakespeare.recipe("lstm.shakespeare", "lstm", 512, 4e-3, epochs=24)

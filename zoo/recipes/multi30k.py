@@ -39,7 +39,9 @@ def recipe(source: str, target: str, published: tuple[Published, ...]) -> Recipe
             "attention between them as decoder, subwords.",
             intended_use="Translate plain descriptions of scenes; show how attention aligns two sentences.",
             limits=(
-                "Trained on 29,000 captions of photographs: text of another kind is translated badly.",
+                "Trained on 29,000 captions of photographs: text of another kind is translated badly, and words that "
+                "it never saw, or in capitals, become something else.",
+                "One sentence at a time: of several in one text it may leave out all but the first.",
                 "The data are for non-commercial research and education.",
             ),
             preprocessing=f"Composed form (NFC), {multi30k.VOCABULARY} subwords for both languages (tokenizer.json).",

@@ -33,7 +33,7 @@ class Anomaly:
 class AnomalyDetection(Pipeline):
     """Scores series: an array [samples] or [series, samples], or a `.npy` or `.csv` file of one, a series a row.
 
-    Raises InvalidInput for series of another length, one that is not z-normalised, and NaN or infinity.
+    Raises InvalidInput for series of another length, one that is not z-normalised, and what is no finite number.
     """
 
     COLUMNS = ("series", "score", "threshold", "verdict", "worst sample")
@@ -62,15 +62,20 @@ class AnomalyDetection(Pipeline):
         for panel, values, again, answer in zip(panels, series, drawn, answers, strict=False):
             color = "tab:red" if answer.score > answer.threshold else "tab:blue"
             panel.plot(samples, values, color="0.2", label="series")
-            panel.plot(samples, again, color=color, label="reconstruction")
+            panel.plot(samples, again, color=color, label=f"reconstruction, {answer.verdict}")
             panel.fill_between(samples, values, again, color=color, alpha=0.25, linewidth=0)
             panel.set_title(f"series {answer.series}: {answer.verdict}, score {answer.score:.2f}", fontsize=10)
-        panels[0].legend(loc="lower center", ncols=2, frameon=False)
+            panel.set_ylabel("z-normalised")
         panels[-1].set_xlabel("sample")
+        if len(answers) > len(series):
+            figure.suptitle(f"{self.spec.name}: {len(series)} of {len(answers)} shown", fontsize=10)
+        named = [dict(zip(*reversed(panel.get_legend_handles_labels()), strict=True)) for panel in panels]
+        legend = {label: line for panel in named for label, line in panel.items()}  # each verdict once
+        figure.legend(legend.values(), legend.keys(), loc="outside lower right", ncols=len(legend), frameon=False)
         picture.save(figure, path)
 
     def _read(self, raw: Any) -> np.ndarray:
-        array = np.asarray(windows.read(raw) if isinstance(raw, str | Path) else raw)
+        array = windows.array(raw)
         samples = self.spec.config["steps"]
         if array.shape in ((samples,), (samples, 1)):
             array = array.reshape(1, samples)
@@ -79,6 +84,8 @@ class AnomalyDetection(Pipeline):
                 f"{self.spec.name} takes series of {samples} samples, one a row; "
                 f"this input has shape {list(array.shape)}."
             )
+        if array.dtype.kind not in "uif":
+            raise InvalidInput(f"{self.spec.name} takes series of numbers; this input is of type {array.dtype}.")
         for number, row in enumerate(array, 1):
             mean, deviation = float(np.mean(row)), float(np.std(row))
             if abs(mean) > 0.05 or abs(deviation - 1) > 0.05:

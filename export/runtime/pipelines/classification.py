@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,7 +34,8 @@ class Classification(Pipeline):
     """Classifies recordings: an array [time, feature] or [example, time, feature], or a `.npy` or `.csv` file of one.
 
     A recording longer than the window the model was trained on is cut into half-overlapping windows, one prediction
-    each. Raises InvalidInput for input of the wrong rank, feature count or dtype, or with NaN or infinity in it.
+    each. Raises InvalidInput for ragged rows, input of the wrong rank, feature count or dtype, or with NaN or infinity
+    in it.
     """
 
     COLUMNS = ("steps", "label", "score")
@@ -47,7 +47,7 @@ class Classification(Pipeline):
         super().__init__(spec, executor)
 
     def __call__(self, raw: Any) -> list[Prediction]:
-        array = np.asarray(windows.read(raw) if isinstance(raw, str | Path) else raw)
+        array = windows.array(raw)
         if array.ndim not in (2, 3):
             raise InvalidInput(
                 f"{self.spec.name} takes a recording [time, feature] or a batch [example, time, feature]; "

@@ -1,6 +1,7 @@
 """The past rows of a table to its next rows."""
 
 import copy
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,7 +14,7 @@ from export.runtime import picture
 from export.runtime.executor import Executor
 from export.runtime.pipelines.base import Pipeline
 from zoo.errors import InvalidInput
-from zoo.features import tables
+from zoo.features import tables, windows
 from zoo.spec import ModelSpec
 
 
@@ -72,28 +73,29 @@ class Forecasting(Pipeline):
 
     def plot(self, raw: Any, answers: Sequence[Forecast], path: Path) -> None:
         """One panel a column: the past, the forecast and, where the table goes on, the truth."""
-        source, values, _ = self._read(raw)
+        source, values, dates = self._read(raw)
         figure, panels = picture.axes(len(self.names), height=1.3, sharex=True)
         start = answers[0].row - 1
-        past = range(start - self.look_back + 1, start + 1)
-        ahead = [answer.row for answer in answers]
+        first, unit = start - self.look_back, self.spec.signature.inputs[0].unit
+        past: Any = dates[first:start] if dates else range(first + 1, start + 1)
+        ahead = [datetime.fromisoformat(answer.when) if answer.when else answer.row for answer in answers]
         for index, (name, panel) in enumerate(zip(self.names, panels, strict=True)):
-            panel.plot(past, values[past[0] - 1 : start, index], color="0.35", label="history")
+            panel.plot(past, values[first:start, index], color="0.35", label="history")
             known = [answer.truth[name] for answer in answers if answer.truth]
             panel.plot(ahead[: len(known)], known, color="0.35", linestyle=":", label="truth" if known else None)
             panel.plot(ahead, [answer.values[name] for answer in answers], color="tab:blue", label="forecast")
-            panel.axvline(start + 0.5, color="0.8", linewidth=0.8)
-            panel.set_ylabel(name)
+            panel.axvline(past[-1] + (ahead[0] - past[-1]) / 2, color="0.8", linewidth=0.8)
+            panel.set_ylabel(_with_unit(name, unit))
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower right", ncols=3, frameon=False)
         panels[0].set_title(f"{self.spec.name}: {Path(source).name}, {_title(answers)}", fontsize=10)
-        panels[-1].set_xlabel("row of the table")
+        panels[-1].set_xlabel("date" if dates else "row of the table")
         picture.save(figure, path)
 
     def _read(self, raw: Any) -> tuple[str, np.ndarray, list[datetime] | None]:
         if isinstance(raw, str | Path):
             table = tables.read(raw)
             return table.source, table.numbers(self.names), tables.moments(table, self.hours)
-        array = np.asarray(raw)
+        array = windows.array(raw)
         if array.ndim != 2 or array.shape[1] != len(self.names):
             raise InvalidInput(
                 f"{self.spec.name} takes rows [row, column] of the columns {', '.join(self.names)}; "
@@ -119,8 +121,26 @@ def start(model: str, source: str, rows: int, asked: int | None, look_back: int)
 
 
 def moment(dates: Sequence[datetime] | None, row: int, step: int, hours: float) -> str | None:
-    """The date of the row `step` rows after the first that follows row `row`."""
-    return str(dates[row - 1] + timedelta(hours=hours * (step + 1))) if dates else None
+    """The date of the row `step` rows after the first that follows row `row`. Raises InvalidInput beyond year 9999."""
+    if not dates:
+        return None
+    ahead = hours * (step + 1)
+    try:
+        return str(dates[row - 1] + timedelta(hours=ahead))
+    except OverflowError as error:
+        raise InvalidInput(
+            f"Row {row} has the date {dates[row - 1]}; {ahead:g} h later is beyond the year 9999. Check the dates."
+        ) from error
+
+
+def _with_unit(name: str, units: str) -> str:
+    """The column with its unit, where the card's text on the units of all columns gives it one.
+
+    >>> [_with_unit(name, "LULL (load), OT (oil temperature, °C)") for name in ("LULL", "OT")]
+    ['LULL', 'OT, °C']
+    """
+    found = re.search(rf"\b{re.escape(name)} \([^()]*, ([^(),]+)\)", units)
+    return f"{name}, {found[1]}" if found else name
 
 
 def _title(answers: Sequence[Any]) -> str:

@@ -13,7 +13,7 @@ from export.runtime.executor import Executor
 from export.runtime.pipelines.base import Pipeline
 from export.runtime.pipelines.forecasting import moment, start
 from zoo.errors import InvalidInput
-from zoo.features import air, tables
+from zoo.features import air, tables, windows
 from zoo.spec import ModelSpec
 
 
@@ -77,10 +77,12 @@ class QuantileForecasting(Pipeline):
         last = answers[0].row - 1
         past = np.arange(last - self.spec.config["look_back"] + 1, last + 1)
         ahead = [answer.row for answer in answers]
-        panel.plot(past, _gaps(features[past[0] - 1 : last, 0]), color="0.35", label="history")
+        panel.plot(
+            past, _gaps(features[past[0] - 1 : last, 0]), color="0.35", marker=".", markersize=4, label="history"
+        )
         if any(answer.truth is not None for answer in answers):
             truth = [np.nan if answer.truth is None else answer.truth for answer in answers]
-            panel.plot(ahead, truth, color="black", linestyle=":", label="truth")
+            panel.plot(ahead, truth, color="black", linestyle=":", marker=".", markersize=4, label="truth")
         panel.fill_between(
             ahead, [a.p10 for a in answers], [a.p90 for a in answers], alpha=0.3, label="P10 to P90", linewidth=0
         )
@@ -98,7 +100,7 @@ class QuantileForecasting(Pipeline):
             table = tables.read(raw)
             table.require(self.spec.config["columns"])
             return table.source, air.encode(table.columns), tables.moments(table, self.spec.config["hours"])
-        array = np.asarray(raw)
+        array = windows.array(raw)
         if array.ndim != 2 or array.shape[1] != len(air.FEATURES):
             raise InvalidInput(
                 f"{self.spec.name} takes a csv file, or features [row, {len(air.FEATURES)}] from "

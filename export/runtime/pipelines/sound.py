@@ -10,8 +10,8 @@ import numpy as np
 from export.runtime.pipelines.base import Pipeline
 from export.runtime.pipelines.classification import softmax
 from zoo.errors import InvalidInput
-from zoo.features import audio, ctc
-from zoo.features.keywords import Detector, Keyword
+from zoo.features import audio, ctc, windows
+from zoo.features.keywords import THRESHOLD, Detector, Keyword
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class _Listening(Pipeline):
     def _waves(self, raw: Any) -> np.ndarray:
         """raw as float32 [example, samples, 1]."""
         name, rate = self.spec.name, int(self.spec.sample_rate or 0)
-        array = np.asarray(audio.load(raw, rate) if isinstance(raw, str | Path) else raw)
+        array = windows.array(audio.load(raw, rate) if isinstance(raw, str | Path) else raw)
         if array.ndim not in (1, 2) or not array.size:
             raise InvalidInput(
                 f"{name} takes a WAV file, or samples at {rate} Hz as [samples] or [example, samples]; "
@@ -101,28 +101,32 @@ class Transcription(_Listening):
 
 
 class KeywordSpotting(_Listening):
-    """Keywords with the times at which they are known: `Keyword`. `listen` gives them as the sound arrives."""
+    """Keywords with the times at which they are known: `Keyword`. `listen` gives them as the sound arrives.
+
+    A keyword is one when its probability passes `threshold`: a higher one misses more and errs less.
+    """
 
     COLUMNS = ("time", "keyword", "score")
     RIGHT = ("time", "score")
 
-    def __call__(self, raw: Any) -> list[Keyword]:
+    def __call__(self, raw: Any, threshold: float = THRESHOLD) -> list[Keyword]:
+        detector = self._detector(threshold)
         waves = self._waves(raw)
         if len(waves) > 1:
             raise InvalidInput(f"{self.spec.name} listens to one stream at a time; this input has {len(waves)}.")
-        return self._detector().push(self._answer(waves)[0])
+        return detector.push(self._answer(waves)[0])
 
-    def listen(self, packets: Iterable[np.ndarray]) -> Iterator[Keyword]:
+    def listen(self, packets: Iterable[np.ndarray], threshold: float = THRESHOLD) -> Iterator[Keyword]:
         """The keywords in packets of samples [any number], each as soon as the packet that completes it is in.
 
         The executor must be that of a streaming file. The stream begins anew with every call.
         """
-        stream, detector = self.executor.stream(), self._detector()
+        stream, detector = self.executor.stream(), self._detector(threshold)
         for packet in packets:
             yield from detector.push(stream.push(self._waves(packet))[0])
 
-    def _detector(self) -> Detector:
-        return Detector(self.spec.labels, self._step())
+    def _detector(self, threshold: float) -> Detector:
+        return Detector(self.spec.labels, self._step(), threshold)
 
     def _step(self) -> float:
         """Seconds from one answer to the next."""

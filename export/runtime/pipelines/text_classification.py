@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -10,7 +9,6 @@ from export.runtime.executor import Executor
 from export.runtime.pipelines.base import Pipeline
 from export.runtime.pipelines.classification import softmax
 from zoo import registry
-from zoo.errors import InvalidInput
 from zoo.features import text
 from zoo.spec import ModelSpec
 
@@ -43,9 +41,7 @@ class TextClassification(Pipeline):
         self.tokenizer = text.load(registry.file(spec.name, "tokenizer.json"))
 
     def __call__(self, raw: str | Sequence[str]) -> list[Labelled]:
-        given: list[Any] = [raw] if isinstance(raw, str) else list(raw)
-        if not given:
-            raise InvalidInput("There is no text to classify: give at least one.")
+        given = text.several(raw, "text to classify")
         tokens = text.encode(self.tokenizer, given)
         (name,), (output,) = self.spec.signature.input_names, self.spec.signature.output_names
         rows = softmax(self.executor.run({name: tokens})[output])

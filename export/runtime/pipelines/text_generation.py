@@ -41,9 +41,11 @@ class TextGeneration(Pipeline):
     def __init__(self, spec: ModelSpec, executor: Executor) -> None:
         super().__init__(spec, executor)
         self.tokenizer = text.load(registry.file(spec.name, "tokenizer.json"))
+        marks = map(self.tokenizer.token_to_id, (text.PAD, text.UNKNOWN))
+        self._never_written = [token for token in marks if token is not None]
 
     def __call__(self, raw: str | Sequence[str]) -> list[Generated]:
-        prompts = [raw] if isinstance(raw, str) else list(raw)
+        prompts = text.several(raw, "prompt to go on from")
         return [Generated(prompt, "".join(self.generate(prompt))) for prompt in prompts]
 
     def generate(
@@ -77,7 +79,8 @@ class TextGeneration(Pipeline):
         if not encoded.ids:
             raise InvalidInput(f"The prompt is {prompt!r}: give the text to go on from, at least one word.")
         for token, (start, stop) in zip(encoded.ids, encoded.offsets, strict=True):
-            if token == UNKNOWN_TOKEN and prompt[start:stop] != self.tokenizer.id_to_token(token):
+            unknown = token == UNKNOWN_TOKEN and prompt[start:stop] != self.tokenizer.id_to_token(token)
+            if unknown or token in self._never_written:
                 raise InvalidInput(
                     f"{self.spec.name} does not know {prompt[start:stop]!r} (at {start} of the prompt): "
                     "it was trained on text without it."
@@ -92,7 +95,9 @@ class TextGeneration(Pipeline):
         blank = "" if self.tokenizer.decoder else " "
 
         def step(last: np.ndarray, states: States) -> tuple[np.ndarray, States, None]:
-            return stream.push({name: last[:, None]})[output][:, 0], states, None
+            logits = stream.push({name: last[:, None]})[output][:, 0].copy()
+            logits[:, self._never_written] = -np.inf
+            return logits, states, None
 
         for start in range(0, len(tokens) - 1, chunk):
             stream.push({name: np.array([tokens[start : min(start + chunk, len(tokens) - 1)]], "int32")})
