@@ -29,6 +29,11 @@ def test_a_keyword_that_is_drawn_out_is_reported_once():
     assert [item.label for item in detector().push(logits((0, 20), (2, 200), (0, 20)))] == ["yes"]
 
 
+def test_a_keyword_that_another_passes_without_a_gap_is_followed_by_it_at_a_low_threshold():
+    found = detector(threshold=0.3).push(logits((0, 20), (2, 60), (3, 60), (0, 20)))
+    assert [item.label for item in found] == ["yes", "no"]
+
+
 def test_a_keyword_soon_after_another_is_reported_when_the_pause_is_over():
     found = detector().push(logits((0, 20), (2, 10), (0, 12), (3, 40), (0, 20)))
     assert [item.label for item in found] == ["yes", "no"]

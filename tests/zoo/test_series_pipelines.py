@@ -280,7 +280,7 @@ def test_images_are_read_row_after_row(reader):
     answers = reader(np.array([[[0, 255], [3, 4]], [[9, 0], [3, 4]]], "uint8"))
     np.testing.assert_array_equal(reader.executor.given[0, :, 0], [0, 255, 3, 4])
     assert [answer.label for answer in answers] == ["one", "zero"]
-    assert [answer.image for answer in answers] == [1, 2]
+    assert [answer.example for answer in answers] == [1, 2]
     assert reader.COLUMNS == ("image", "label", "score") and answers[1].cells() == ("2", "zero", "100.0 %")
     assert reader(np.array([[0, 255], [3, 4]]))[0] == answers[0]
 

@@ -3,6 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+import zoo
 from export.runtime.pipelines.classification import Classification
 from zoo.errors import InvalidInput
 from zoo.features import windows
@@ -112,3 +113,11 @@ def test_rows_of_several_lengths_are_refused(card):
     assert refusal(Classification(card, Fixed()), [[1.0, 2.0], [3.0]]) == (
         "This input is ragged; its rows must have one length. Pad or split them."
     )
+
+
+def test_the_answers_to_a_batch_say_which_example_they_are_of():
+    answers = zoo.pipeline("gru.har")(np.zeros((2, 128, 9), "float32"))
+    assert [answer.example for answer in answers] == [1, 2]
+    assert answers[1].cells()[0] == "2: 0–128"
+    (alone,) = zoo.pipeline("gru.har")(np.zeros((128, 9), "float32"))
+    assert alone.example is None and alone.cells()[0] == "0–128"

@@ -61,12 +61,15 @@ def answers(executor: Executor, wave: np.ndarray) -> np.ndarray:
 
 def detections(probabilities: np.ndarray, threshold: float) -> list[tuple[float, int]]:
     """(seconds, label) of every report, from smoothed probabilities [packets, labels], as `Detector` makes them."""
-    step, found, quiet_until, reported, last = kws.PACKET / kws.RATE, [], 0.0, False, -1
+    step, found, quiet_until, reported, last = kws.PACKET / kws.RATE, [], 0.0, 0, -1
     for row in np.flatnonzero(probabilities[:, 2:].max(-1) > threshold).tolist():
-        now, reported, last = (row + 1) * step, reported and row == last + 1, row
-        if not reported and now >= quiet_until:
-            found.append((now, 2 + int(probabilities[row, 2:].argmax())))
-            quiet_until, reported = now + PAUSE, True
+        now, best = (row + 1) * step, 2 + int(probabilities[row, 2:].argmax())
+        if row > last + 1 or probabilities[row, reported] <= threshold:
+            reported = 0
+        if best != reported and now >= quiet_until:
+            found.append((now, best))
+            quiet_until, reported = now + PAUSE, best
+        last = row
     return found
 
 

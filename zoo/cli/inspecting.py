@@ -7,7 +7,7 @@ import numpy as np
 import typer
 
 from zoo import registry
-from zoo.cli.output import AsJson, console, print_json, print_table
+from zoo.cli.output import AsJson, console, print_json, print_table, require_picture
 from zoo.cli.quiet import import_tensorflow
 from zoo.errors import InvalidInput
 
@@ -29,6 +29,7 @@ def inspect(
 ) -> None:
     """Looks inside a model: every gate and state of a recurrent layer over time."""
     chosen = _units(units)
+    require_picture("--out", out)
     import_tensorflow()
     from zoo.inspection import inspect
 

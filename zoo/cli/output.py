@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.cells import cell_len
 from rich.console import Console
-from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -18,6 +17,8 @@ from zoo.errors import InvalidInput
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 console = Console(highlight=False)
 progress_console = Console(stderr=True, highlight=False)
+LONGEST_WORD = 20  # what is longer is folded where a column wraps
+_GAP = 2  # blanks between columns
 
 
 def print_json(value: Any) -> None:
@@ -32,17 +33,20 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, right:
     """
     table = Table(box=None, pad_edge=False, header_style="bold", show_header=any(columns))
     cells = [[str(cell) for cell in row] for row in rows]
+    least = full = -_GAP
     for index, column in enumerate(columns):
-        width = max(cell_len(text) for text in (column, *(row[index] for row in cells)))
+        texts = [column, *(row[index] for row in cells)]
+        words = [word for text in texts for word in text.split() if len(word) <= LONGEST_WORD]
         whole = index == 0 or column in right
+        width = max(map(cell_len, texts if whole else words), default=1)
         justify: Literal["left", "right"] = "right" if column in right else "left"
-        table.add_column(column, justify=justify, overflow="fold", no_wrap=whole, min_width=width if whole else None)
+        table.add_column(column, justify=justify, overflow="fold", no_wrap=whole, min_width=width)
+        least += width + _GAP
+        full += max(map(cell_len, texts)) + _GAP
     for row in cells:
         table.add_row(*map(Text, row))
-    needed = Measurement.get(console, console.options.update_width(sys.maxsize), table)
-    fits = console.is_terminal and needed.minimum <= console.width
-    room = console.options.update_width(console.width if fits else needed.maximum)
-    for pieces in console.render_lines(table, room, pad=False):
+    fits = console.is_terminal and least <= console.width
+    for pieces in console.render_lines(table, console.options.update_width(console.width if fits else full), pad=False):
         line = Text.assemble(*((piece.text, piece.style or "") for piece in pieces))
         line.rstrip()
         console.print(line, soft_wrap=True)

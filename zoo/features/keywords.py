@@ -26,8 +26,8 @@ class Keyword:
 
 
 class Detector:
-    """Reports a keyword once, when its probability, averaged over the last `SMOOTH` packets, passes `threshold`; the
-    next one once no keyword has passed it in between.
+    """Reports a keyword once, when its probability, averaged over the last `SMOOTH` packets, passes `threshold`; again
+    only after it fell below.
 
     `labels` name the outputs; the first two are silence and anything else that is said, and are never reported.
     A packet is `step` seconds long. Raises InvalidInput for a threshold that is no share.
@@ -38,7 +38,7 @@ class Detector:
             raise InvalidInput(f"threshold={threshold:g} is out of range: it is a probability between 0 and 1.")
         self.labels, self.step, self.threshold = labels, step, threshold
         self._recent: deque[np.ndarray] = deque(maxlen=SMOOTH)
-        self._packets, self._quiet_until, self._reported = 0, 0.0, False
+        self._packets, self._quiet_until, self._reported = 0, 0.0, 0
 
     def push(self, logits: np.ndarray) -> list[Keyword]:
         """What the next packets, logits [T, labels], bring."""
@@ -48,11 +48,11 @@ class Detector:
             self._recent.append(probabilities)
             now, mean = self._packets * self.step, np.sum(self._recent, 0) / SMOOTH
             best = 2 + int(mean[2:].argmax())
-            if mean[best] <= self.threshold:
-                self._reported = False
-            elif not self._reported and now >= self._quiet_until:
+            if mean[self._reported] <= self.threshold:
+                self._reported = 0
+            if mean[best] > self.threshold and best != self._reported and now >= self._quiet_until:
                 found.append(Keyword(self.labels[best], round(now, 3), float(mean[best])))
-                self._reported, self._quiet_until = True, now + PAUSE
+                self._reported, self._quiet_until = best, now + PAUSE
         return found
 
 

@@ -1,7 +1,7 @@
 """Recordings to labels."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from zoo.spec import ModelSpec
 class Prediction:
     """The most likely `label` with its probability `score`; `scores` holds all labels, most likely first.
 
-    `start` and `end` are the steps of the input it speaks of.
+    `start` and `end` are the steps of the input it speaks of; of a batch, `example` counts its examples from 1.
     """
 
     label: str
@@ -25,9 +25,11 @@ class Prediction:
     scores: dict[str, float]
     start: int
     end: int
+    example: int | None = None
 
     def cells(self) -> tuple[str, ...]:
-        return f"{self.start}–{self.end}", self.label, f"{100 * self.score:.1f} %"
+        which = f"{self.example}: " if self.example else ""
+        return f"{which}{self.start}–{self.end}", self.label, f"{100 * self.score:.1f} %"
 
 
 class Classification(Pipeline):
@@ -54,7 +56,8 @@ class Classification(Pipeline):
                 f"this input has shape {list(array.shape)}."
             )
         if array.ndim == 3:
-            return self._classify(array, [0] * len(array))
+            found = self._classify(array, [0] * len(array))
+            return [replace(answer, example=number) for number, answer in enumerate(found, 1)]
         return self._classify(*windows.cut(array, self.spec.window or len(array)))
 
     def _classify(self, batch: np.ndarray, starts: Sequence[int]) -> list[Prediction]:

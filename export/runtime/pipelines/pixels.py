@@ -12,12 +12,10 @@ from zoo.features import windows
 
 @dataclass(frozen=True)
 class PixelPrediction(Prediction):
-    """What an image shows; `image` counts from 1."""
-
-    image: int
+    """What an image shows; `example` is its number."""
 
     def cells(self) -> tuple[str, ...]:
-        return str(self.image), *super().cells()[1:]
+        return str(self.example), *super().cells()[1:]
 
 
 class PixelClassification(Classification):
@@ -44,4 +42,4 @@ class PixelClassification(Classification):
                 f"{takes}; the largest here is {np.max(array):.4g}, which looks scaled to 0..1. Multiply by 255."
             )
         found = super().__call__(array.reshape(-1, side * side, 1).astype("float32"))
-        return [PixelPrediction(**vars(answer), image=number) for number, answer in enumerate(found, 1)]
+        return [PixelPrediction(**vars(answer)) for answer in found]
