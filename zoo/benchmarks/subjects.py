@@ -1,6 +1,7 @@
 """What is measured: a model of the zoo by name, a `.keras`, `.onnx` or `.tflite` file, or a single layer, with inputs
 and with the files of it that the peers run."""
 
+import math
 import shutil
 import tempfile
 import weakref
@@ -132,14 +133,16 @@ class Subject:
         return spec.window or (int(spec.sample_rate or 0) if sound else STEPS)
 
     def work(self, batch: int, steps: int) -> Work | None:
-        """What the products of a prediction take at least; None where nobody knows."""
+        """What the products of a prediction take at least; None where nobody knows. At every step the recurrent kernels
+        are read again; the other products are of all steps at once."""
         if self.layer:
             kind, features, units = self.layer
             operations = 2 * batch * steps * GATES[kind] * units * (features + units)
             return Work(operations, 4 * GATES[kind] * units * units, steps)
         if self.spec is None or self.spec.family not in STEP_BY_STEP:
             return None
-        return Work(2 * batch * steps * self.spec.multiply_adds_per_step, 4 * self.spec.multiply_adds_per_step, steps)
+        read = sum(math.prod(item.shape) for item in self.model.weights if item.path.endswith("recurrent_kernel"))
+        return Work(2 * batch * steps * self.spec.multiply_adds_per_step, 4 * read, steps)
 
     def ours(self, format: str, quantize: str | None) -> Path:
         """Our file of the subject: the one that was given, the one shipped with the model, or one made now."""
