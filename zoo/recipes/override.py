@@ -13,19 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import InvalidInput
-from zoo.recipes.recipe import Recipe
+from zoo.recipes.recipe import SETTINGS, Recipe
 
-SETTINGS = (
-    "epochs",
-    "batch_size",
-    "learning_rate",
-    "weight_decay",
-    "warmup",
-    "clip_norm",
-    "label_smoothing",
-    "average",
-    "patience",
-)
 _SHARES = ("warmup", "label_smoothing", "average", "config.dropout")
 
 

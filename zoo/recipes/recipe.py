@@ -9,9 +9,8 @@ import numpy as np
 from zoo.datasets import Split
 from zoo.spec import Published
 
-_TOLD_APART_BY = (
-    "dataset",
-    "loss",
+SETTINGS = (  # the numbers of a recipe that an override may set
+    "epochs",
     "batch_size",
     "learning_rate",
     "weight_decay",
@@ -20,8 +19,6 @@ _TOLD_APART_BY = (
     "label_smoothing",
     "average",
     "patience",
-    "bucketed",
-    "carry",
 )
 Augment = Callable[[np.random.Generator, Split], Split]
 Start = Callable[[Any], None]  # the fresh keras.Model
@@ -76,9 +73,9 @@ class Recipe:
 
     def identity(self, seed: int, epochs: int) -> dict[str, Any]:
         """What tells runs apart, as JSON has it."""
-        settings = {name: getattr(self, name) for name in _TOLD_APART_BY}
+        settings = {name: getattr(self, name) for name in (*SETTINGS, "dataset", "loss", "bucketed", "carry")}
         own = {"changed": self.changed} if self.changed else {}
-        return {"recipe": self.name, "config": self.config, "seed": seed, "epochs": epochs, **settings, **own}
+        return {"recipe": self.name, "config": self.config, **settings, "seed": seed, "epochs": epochs, **own}
 
     @property
     def module(self) -> str:
