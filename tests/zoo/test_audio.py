@@ -88,7 +88,7 @@ def test_what_is_not_scaled_to_full_scale_stays_so_at_another_rate(tmp_path):
     assert np.abs(audio.load(path, 16_000)).max() == pytest.approx(10_000, rel=0.01)
 
 
-@pytest.mark.parametrize("promise", [0, 0xFFFFFFFF])
+@pytest.mark.parametrize("promise", [0, 0x7FFFF000, 0x7FFFFFFF, 0xFFFFFFFF])
 @pytest.mark.parametrize("sound", [TONE, np.zeros(800)])
 def test_a_stream_whose_length_was_not_known_is_read_to_its_end(tmp_path, promise, sound):
     samples = (sound * 32768).astype("<i2")

@@ -1,4 +1,5 @@
 import json
+import struct
 import subprocess
 import sys
 
@@ -11,6 +12,9 @@ import zoo
 from tests.real_data import needs_data
 
 HAR = ["bilstm.har", "gru.har", "lstm.har", "stacked_lstm.har"]
+HUGE = b"\x93NUMPY\x01\x00" + struct.pack("<H", 118) + (
+    b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000, 1000)}".ljust(117) + b"\n"
+)
 RECORDING = np.random.default_rng(0).normal(0, 0.1, (300, 9)).astype("float32")
 
 
@@ -190,6 +194,7 @@ def test_predict_answers_for_every_recording_even_a_repeated_one(zoo_command, re
         ("empty.npy", b"", "{} is empty: it should hold one row of numbers a step."),
         ("empty.csv", b"", "{} is empty: it should hold one row of numbers a step."),
         ("noise.npy", b"\x93NUMPY nonsense", "{} is not a NumPy array file ("),
+        ("huge.npy", HUGE, "{} is not a NumPy array file (Unable to allocate 7.11 PiB for an array with shape "),
         ("head.csv", b"a,b\n", "{} has no row of numbers: it should hold one row a step."),
         ("word.csv", b"1,2\n3,two\n", "{} line 2 holds 'two', which is not a number."),
         ("ragged.csv", b"1,2\n3\n", "{} line 2 has 1 columns, the first row has 2."),

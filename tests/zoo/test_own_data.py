@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import struct
+import zipfile
 
 import keras
 import numpy as np
@@ -138,6 +140,11 @@ def test_what_is_no_npz_is_refused(tmp_path):
         read(path)
     path.write_bytes(b"PK\x03\x04 nothing")
     with pytest.raises(InvalidInput, match=r"my\.npz is not an \.npz file \(.*\)\. Save it with numpy\.savez\.$"):
+        read(path)
+    header = struct.pack("<H", 118) + b"{'descr': '<f8', 'fortran_order': False, 'shape': (10000000000000,)}".ljust(118)
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("x.npy", b"\x93NUMPY\x01\x00" + header)
+    with pytest.raises(InvalidInput, match=r"my\.npz is not an \.npz file \(Unable to allocate .*\)\. Save it with "):
         read(path)
     with path.open("wb") as single:
         np.save(single, X)

@@ -55,7 +55,7 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
             file = np.load(raw, allow_pickle=False)
             single = not isinstance(file, np.lib.npyio.NpzFile)
             arrays = {} if single else {name: file[name] for name in file.files}
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
+    except (ValueError, EOFError, OSError, MemoryError, zipfile.BadZipFile) as error:
         if "allow_pickle" in str(error):
             raise InvalidInput(f"{path} holds Python objects, which are never loaded: save plain arrays.") from error
         raise InvalidInput(f"{path} is not an .npz file ({error}). Save it with numpy.savez.") from error

@@ -9,7 +9,7 @@ import numpy as np
 from zoo.errors import InvalidInput
 
 _INTEGER, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
-_UNKNOWN = 0xFFFFFFFF  # the size of what was still being recorded when its header was written
+_UNKNOWN = 0x7FFFF000  # from this size on it is that of what was still being recorded when its header was written
 _RATES = 1, 768_000
 _BLOCK = 4096  # a multiple of 4: BLAS takes rows by fours, and the last bit of a row left over is another
 _CONVERT = "Convert it: ffmpeg -i {} -ac 1 -c:a pcm_s16le out.wav"
@@ -101,7 +101,7 @@ def _is_open(content: bytes, start: int, size: int) -> bool:
     No samples, and then another chunk, is a recording of nothing.
     """
     if size != 0:
-        return size == _UNKNOWN
+        return size >= _UNKNOWN and start + size > len(content)
     identifier, behind = struct.unpack("<4sI", content[start : start + 8].ljust(8, b"\0"))
     return not (all(32 <= byte < 127 for byte in identifier) and start + 8 + behind <= len(content))
 

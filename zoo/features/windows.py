@@ -51,7 +51,7 @@ def _read_npy(path: Path) -> np.ndarray:
         raise InvalidInput(f"{path} holds no NumPy array. Save one with numpy.save.")
     try:
         return np.asarray(np.load(path, allow_pickle=False))
-    except (ValueError, EOFError, OSError) as error:
+    except (ValueError, EOFError, OSError, MemoryError) as error:
         if "Object arrays" in str(error):
             raise InvalidInput(f"{path} holds Python objects: save rows of numbers, all of one length.") from error
         raise InvalidInput(f"{path} is not a NumPy array file ({error}). Save it with numpy.save.") from error
