@@ -12,8 +12,10 @@ import zoo
 from tests.real_data import needs_data
 
 HAR = ["bilstm.har", "gru.har", "lstm.har", "stacked_lstm.har"]
-HUGE = b"\x93NUMPY\x01\x00" + struct.pack("<H", 118) + (
-    b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000, 1000)}".ljust(117) + b"\n"
+HUGE = (
+    b"\x93NUMPY\x01\x00"
+    + struct.pack("<H", 118)
+    + (b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000, 1000)}".ljust(117) + b"\n")
 )
 RECORDING = np.random.default_rng(0).normal(0, 0.1, (300, 9)).astype("float32")
 

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from zoo.benchmarks import process, results, timing
-from zoo.benchmarks.training_steps import GATES, STEPS, Point, Step, import_torch
+from zoo.benchmarks.torch_twin import import_torch
+from zoo.benchmarks.training_steps import GATES, STEPS, Point, Step
 from zoo.errors import ParityError
 
 PACKAGES = ("tensorflow-cpu", "keras", "torch")

@@ -139,7 +139,7 @@ def _openvino(file: Callable[[Subject], Path]) -> Callable[[Subject, Arrays, int
 
 def _torch(subject: Subject, inputs: Arrays, threads: int) -> Run:
     from zoo.benchmarks.torch_translation import twin
-    from zoo.benchmarks.training_steps import import_torch
+    from zoo.benchmarks.torch_twin import import_torch
 
     import_torch().set_num_threads(threads)
     made, arrays = twin(subject.model), list(inputs.values())
@@ -188,7 +188,7 @@ def _cold_openvino(file: Callable[[Subject], Path]) -> Callable[[Subject, Arrays
 
 def _cold_torch(subject: Subject, arrays: Arrays) -> str:
     from zoo.benchmarks.torch_translation import twin
-    from zoo.benchmarks.training_steps import import_torch
+    from zoo.benchmarks.torch_twin import import_torch
 
     path = subject.folder / "twin.pt"
     import_torch().save(twin(subject.model), path)

@@ -14,7 +14,7 @@ import numpy as np
 from keras import layers
 
 from zoo.benchmarks import torch_twin
-from zoo.benchmarks.training_steps import for_torch, import_torch
+from zoo.benchmarks.torch_twin import import_torch
 from zoo.errors import Unsupported
 
 
@@ -77,7 +77,7 @@ def _bidirectional(layer: layers.Bidirectional) -> torch_twin.Recurrent:
 
 
 def _of_sides(sides: Sequence[Any], sequences: bool) -> torch_twin.Recurrent:
-    torch, first = import_torch(), sides[0]
+    first = sides[0]
     kind = "gru" if isinstance(first, layers.GRU) else "lstm"
     standard = all(
         isinstance(side, layers.GRU | layers.LSTM)
@@ -89,25 +89,14 @@ def _of_sides(sides: Sequence[Any], sequences: bool) -> torch_twin.Recurrent:
     )
     if not standard:
         raise Unsupported(f"Layer {first.name!r} is no standard LSTM or GRU, which has no twin in PyTorch here.")
-    weights = [for_torch(kind, list(map(np.asarray, side.get_weights()))) for side in sides]
-    make = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[kind]
-    module = make(weights[0][0].shape[1], first.units, batch_first=True, bidirectional=len(sides) == 2)
-    _fill(module, [value for side in weights for value in side])
+    module = torch_twin.recurrent(kind, [list(map(np.asarray, side.get_weights())) for side in sides])
     return torch_twin.Recurrent(module.eval(), sequences, first.units)
-
-
-def _fill(module: Any, values: Sequence[np.ndarray]) -> Any:
-    torch = import_torch()
-    with torch.no_grad():
-        for parameter, value in zip(module.parameters(), values, strict=True):
-            parameter.copy_(torch.from_numpy(np.ascontiguousarray(value)))
-    return module
 
 
 def _dense(layer: layers.Dense) -> torch_twin.Dense:
     kernel, *bias = map(np.asarray, layer.get_weights())
     module = import_torch().nn.Linear(*kernel.shape, bias=bool(bias))
-    return torch_twin.Dense(_fill(module, [kernel.T, *bias]), _known(layer))
+    return torch_twin.Dense(torch_twin.filled(module, [kernel.T, *bias]), _known(layer))
 
 
 def _activation(layer: layers.Activation) -> torch_twin.Call:
@@ -148,7 +137,7 @@ _MAKERS: Mapping[type, Callable[[Any], torch_twin.Call]] = {
     layers.Dropout: lambda layer: torch_twin.same,
     layers.SpatialDropout1D: lambda layer: torch_twin.same,
     layers.GaussianNoise: lambda layer: torch_twin.same,
-    layers.Embedding: lambda layer: _fill(
+    layers.Embedding: lambda layer: torch_twin.filled(
         import_torch().nn.Embedding(layer.input_dim, layer.output_dim), [np.asarray(layer.get_weights()[0])]
     ),
 }

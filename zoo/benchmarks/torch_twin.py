@@ -1,14 +1,52 @@
-"""A model in PyTorch, as `torch_translation` makes it of one in Keras: it is pickled, and loads where Keras is not."""
+"""A model in PyTorch, as `torch_translation` makes it of one in Keras: it is pickled, and loads where Keras is not.
+Its recurrent layers, which other benchmarks train and step, are made here too, from weights in Keras' layout."""
 
+import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from zoo.benchmarks.training_steps import for_torch, import_torch
+from zoo.errors import MissingDependency
 
 Call = Callable[..., Any]
+
+
+def import_torch() -> Any:
+    """The module. Raises MissingDependency if it is not installed."""
+    try:
+        return importlib.import_module("torch")
+    except ImportError as error:
+        raise MissingDependency("This benchmark compares with PyTorch: pip install 'recurrent-zoo[bench]'.") from error
+
+
+def recurrent(cell: str, sides: Sequence[Sequence[np.ndarray]]) -> Any:
+    """`nn.LSTM` or `nn.GRU`, batch first, with the kernel, recurrent kernel and bias of one or both directions.
+    Raises MissingDependency without PyTorch."""
+    torch, (features, _) = import_torch(), sides[0][0].shape
+    make = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[cell]
+    module = make(features, len(sides[0][1]), batch_first=True, bidirectional=len(sides) == 2)
+    return filled(module, [value for side in sides for value in _for_torch(cell, side)])
+
+
+def _for_torch(cell: str, weights: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """weight_ih, weight_hh, bias_ih, bias_hh: a row a gate and unit; a GRU's first two gates change places."""
+    kernel, recurrent_kernel, bias = weights
+    biases = [bias[0], bias[1]] if cell == "gru" else [bias, np.zeros_like(bias)]
+    parts = [kernel.T, recurrent_kernel.T, *biases]
+    if cell == "lstm":
+        return parts
+    return [np.concatenate([np.split(part, 3)[gate] for gate in (1, 0, 2)]) for part in parts]
+
+
+def filled(module: Any, values: Sequence[np.ndarray]) -> Any:
+    """The module with these values as its parameters, in its order."""
+    torch = import_torch()
+    with torch.no_grad():
+        for parameter, value in zip(module.parameters(), values, strict=True):
+            parameter.copy_(torch.from_numpy(np.ascontiguousarray(value)))
+    return module
 
 
 @dataclass(frozen=True)
@@ -86,12 +124,7 @@ class Stepped:
     """One layer that is fed step by step: `push_of(batch)` starts a stream of so many rows, its state inside."""
 
     def __init__(self, cell: str, weights: Sequence[np.ndarray]) -> None:
-        torch = import_torch()
-        kernel, recurrent = weights[:2]
-        self._module = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[cell](*kernel.shape[:1], len(recurrent))
-        with torch.no_grad():
-            for parameter, value in zip(self._module.parameters(), for_torch(cell, weights), strict=True):
-                parameter.copy_(torch.from_numpy(np.ascontiguousarray(value)))
+        self._module = recurrent(cell, [weights])
 
     def push_of(self, batch: int) -> Callable[[np.ndarray], np.ndarray]:
         """A frame [batch, 1, D] -> the output [batch, 1, H]."""
@@ -100,8 +133,8 @@ class Stepped:
         def push(frame: np.ndarray) -> np.ndarray:
             nonlocal state
             with torch.inference_mode():
-                output, state = self._module(torch.from_numpy(frame).transpose(0, 1), state)
-                found: np.ndarray = output.transpose(0, 1).numpy()
+                output, state = self._module(torch.from_numpy(frame), state)
+                found: np.ndarray = output.numpy()
                 return found
 
         return push

@@ -3,13 +3,10 @@
 The loss is the mean square of the whole output sequence. B batch, T steps, D features, H units.
 """
 
-import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-
-from zoo.errors import MissingDependency
 
 Step = Callable[[], float]  # runs one step and returns its loss
 GATES = {"lstm": 4, "gru": 3}
@@ -75,13 +72,11 @@ def _keras_step(kind: Any, cell: str, point: Point) -> Step:
 
 def torch_step(cell: str, point: Point, device: str = "cpu") -> Step:
     """`torch.nn.LSTM` or `torch.nn.GRU`. Raises MissingDependency if PyTorch is not installed."""
+    from zoo.benchmarks.torch_twin import import_torch, recurrent
+
     torch = import_torch()
     values, weights = problem(cell, point)
-    peer = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[cell](point.features, point.units, batch_first=True)
-    with torch.no_grad():
-        for parameter, value in zip(peer.parameters(), for_torch(cell, weights), strict=True):
-            parameter.copy_(torch.from_numpy(np.ascontiguousarray(value)))
-    peer, x = peer.to(device), torch.from_numpy(values).to(device)
+    peer, x = recurrent(cell, [weights]).to(device), torch.from_numpy(values).to(device)
 
     def step() -> float:
         peer.zero_grad()
@@ -91,24 +86,6 @@ def torch_step(cell: str, point: Point, device: str = "cpu") -> Step:
         return loss.item()
 
     return step
-
-
-def import_torch() -> Any:
-    """The module. Raises MissingDependency if it is not installed."""
-    try:
-        return importlib.import_module("torch")
-    except ImportError as error:
-        raise MissingDependency("This benchmark compares with PyTorch: pip install 'recurrent-zoo[bench]'.") from error
-
-
-def for_torch(cell: str, weights: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """weight_ih, weight_hh, bias_ih, bias_hh: a row a gate and unit; a GRU's first two gates change places."""
-    kernel, recurrent, bias = weights
-    biases = [bias[0], bias[1]] if cell == "gru" else [bias, np.zeros_like(bias)]
-    parts = [kernel.T, recurrent.T, *biases]
-    if cell == "lstm":
-        return parts
-    return [np.concatenate([np.split(part, 3)[gate] for gate in (1, 0, 2)]) for part in parts]
 
 
 STEPS: dict[str, Callable[[str, Point], Step]] = {"zoo": zoo_step, "keras": keras_step, "torch": torch_step}
