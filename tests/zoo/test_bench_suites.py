@@ -254,3 +254,20 @@ def test_a_suite_has_what_the_command_needs(name):
     suite = importlib.import_module(SUITES[name])
     assert suite.COLUMNS and suite.ROUNDS > 0
     assert all(map(callable, (suite.run, suite.table, suite.summary, suite.plot)))
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(
+    ("suite", "name", "asked"),
+    [
+        (inference, "inference", {"grid": [TINY]}),
+        (scaling, "scaling", {"sizes": {"steps": (2,)}}),
+        (streaming, "streaming", {"units": (4,)}),
+        (pretrained, "zoo", {"names": ["gru.har"]}),
+    ],
+)
+def test_a_suite_measures_in_a_process_of_its_own_and_has_the_columns_of_the_last_results(suite, name, asked):
+    rows = suite.run(rounds=1, **asked)
+    assert [list(row) for row in rows] == [list(results.read(name)[0])] * len(rows)
+    assert {row["threads"] for row in rows} == {suite.THREADS}
+    assert all(row["p50_us" if name == "streaming" else "p50_ms"] for row in rows if row["status"] == "ok")
