@@ -17,8 +17,9 @@ class Written:
 class Artifact:
     """One exported file (or folder, for a SavedModel) and the evidence that it is right.
 
-    `max_abs_diff` is the largest difference from Keras the check saw and `allowed` what it would have let pass; both
-    are None where nothing was run (`check=False`). `ok` says whether the check ran and passed. `arena_bytes` is the
+    `max_abs_diff` is the largest difference from Keras the check saw, of quantised files the largest root mean square
+    of those of an output, and `allowed` what it would have let pass; both are None where nothing was run
+    (`check=False`). `ok` says whether the check ran and passed. `arena_bytes` is the
     memory TensorFlow Lite Micro needs, where the file runs there.
     """
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import zoo
 from export.runtime.executor import Executor
 from zoo import registry
 from zoo.errors import InvalidInput, unknown_name
@@ -66,13 +67,14 @@ def _exported(name: str, format: str, quantize: str | None, part: str) -> Execut
 
 
 def cached(name: str, format: str, quantize: str | None, part: str = "model") -> Path:
-    """The exported file in the cache, made there once for each state of the model's weights."""
+    """The exported file in the cache, made there once for each state of the model's weights and version of the zoo."""
     import pooch
 
     from export.engine import FORMATS, export
 
     weights = registry.get(name).files["model.weights.h5"][:16]
-    form = "-".join([name, *([] if part == "model" else [part]), format, quantize or "float32", weights])
+    parts = [name, *([] if part == "model" else [part]), format, quantize or "float32", zoo.__version__, weights]
+    form = "-".join(parts)
     folder = Path(pooch.os_cache("recurrent-zoo")) / "exports" / form
     whole = part in ("model", "streaming")
     path = folder / (name if whole else part) / FORMATS[format].file

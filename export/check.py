@@ -182,14 +182,16 @@ def check_stream(
     fixed length that is no multiple of the chunk, the steps in whole chunks are compared.
     """
     candidate = dataclasses.replace(candidate, averaged=quantize is not None)
+    _check_stream_names(candidate, whole.signature)
     allowed, random = ALLOWED[quantize], np.random.default_rng(0)
     moving = _moving(candidate.executor.signature, whole.signature)
     chunk = next((size for size in moving.values() if size is not None), None)
     fixed = whole.signature.inputs[0].shape[0]
-    batches = (1, 3) if fixed is None else (fixed,)
+    length = _STREAMED_STEPS - _STREAMED_STEPS % (chunk or 1)
+    tried = [(1 if fixed is None else fixed, "normal values"), (3 if fixed is None else fixed, "masked steps")]
     worst = 0.0
-    for batch in batches:
-        inputs = _sequence(whole.signature.inputs, domains, batch, _STREAMED_STEPS - _STREAMED_STEPS % (chunk or 1))
+    for batch, kind in tried:
+        inputs = _sequence(whole.signature.inputs, domains, batch, length, kind)
         steps = inputs[next(iter(moving))].shape[1]
         want, ends = whole.run(inputs), _ends(steps, chunk, random)
         timed = {spec.name for spec in candidate.executor.signature.outputs if _timed(spec)}
@@ -197,9 +199,21 @@ def check_stream(
         outputs = [spec for spec in whole.signature.outputs if ends[-1] == steps or spec.name in timed]
         if ends[-1] < steps:
             want = {spec.name: want[spec.name][:, : got[spec.name].shape[1]] for spec in outputs}
-        what = f"a stream of {ends[-1]} steps in chunks, batch {batch}"
+        what = f"a stream of {ends[-1]} steps in chunks, {kind}, batch {batch}"
         worst = max(worst, _compare(candidate, want, got, outputs, allowed, what))
-    return Report(worst, allowed, len(batches))
+    return Report(worst, allowed, len(tried))
+
+
+def _check_stream_names(candidate: Checked, expected: Signature) -> None:
+    """Raises ParityError unless both have the same tensors of the same types, besides the states."""
+    found = candidate.executor.signature
+    carried = {name for state in found.states for name in (state.input, state.output)}
+    for kind, mine, theirs in (("input", found.inputs, expected.inputs), ("output", found.outputs, expected.outputs)):
+        types = {spec.name: spec.dtype for spec in mine if spec.name not in carried}
+        wanted = {spec.name: spec.dtype for spec in theirs}
+        if types != wanted:
+            named = [", ".join(f"{dtype} {name!r}" for name, dtype in side.items()) for side in (types, wanted)]
+            candidate.fail(f"{kind}s are {named[0]}; Keras has {named[1]}.")
 
 
 def _timed(spec: TensorSpec) -> bool:
@@ -213,14 +227,14 @@ def _moving(streaming: Signature, whole: Signature) -> dict[str, int | None]:
     return {name: sizes[name] for name, size in fixed.items() if size is None or sizes[name] != size} or sizes
 
 
-def _sequence(specs: Iterable[TensorSpec], domains: Mapping[str, Domain], batch: int, steps: int) -> Arrays:
-    """Normal values of these sizes, where the specs leave sizes free."""
+def _sequence(specs: Iterable[TensorSpec], domains: Mapping[str, Domain], batch: int, steps: int, kind: str) -> Arrays:
+    """A probe of this kind and these sizes, where the specs leave sizes free."""
     sized = []
     for spec in specs:
         free = {"batch": batch, "time": steps}
         shape = [free.get(axis, 1) if size is None else size for size, axis in zip(spec.shape, spec.axes, strict=True)]
         sized.append(dataclasses.replace(spec, shape=tuple(shape)))
-    return next(probes(sized, domains)).inputs
+    return next(probe.inputs for probe in probes(sized, domains) if probe.what.startswith(kind))
 
 
 def _ends(steps: int, chunk: int | None, random: np.random.Generator) -> list[int]:

@@ -177,6 +177,8 @@ def _one(name: str, job: Job, path: Path, check: bool) -> Artifact:
     suffix = Path(FORMATS[name].file).suffix
     if path.suffix != suffix and suffix:
         raise InvalidInput(f"Format {name!r} needs a path that ends in {suffix}, not {path.name!r}.")
+    if suffix and path.is_dir():
+        raise InvalidInput(f"{path} is a folder. Remove it, or export to another place.")
     with staged(path) as temporary:
         artifact, _ = _make(job, name, temporary, check)
     return dataclasses.replace(artifact, path=path)
@@ -205,6 +207,8 @@ def _job(
         raise InvalidInput(
             f"chunk is the number of steps a streaming TFLite file takes at a time: at least 1, not {chunk!r}."
         )
+    if chunk != 1 and not streaming:
+        raise InvalidInput(f"chunk={chunk} is for streaming files alone. Leave it out, or give streaming=True.")
     if quantize is not None and quantize not in QUANTIZE:
         raise unknown_name("quantisation", str(quantize), QUANTIZE, f"Use one of {', '.join(QUANTIZE)}, or None.")
     for name in formats:
@@ -214,8 +218,11 @@ def _job(
                 f"Format {name!r} cannot be quantised to {quantize!r}; it takes {takes}. "
                 f"Leave {name!r} out, or export it without quantisation."
             )
+    calibrated = any(quantize in FORMATS[name].calibrated for name in formats)
+    if batches is not None and not calibrated:
+        raise InvalidInput("calibration is for TFLite files in full integers. Leave it out, or give quantize='int8'.")
     subject = resolve(model, spec)
-    if batches is None and quantize and any(quantize in FORMATS[name].calibrated for name in formats):
+    if batches is None and quantize and calibrated:
         batches = calibration.typical(subject.spec, subject.source.signature, quantize)
     return Job(subject, streaming, chunk, quantize, calibration.fitting(subject.source.signature, batches))
 
@@ -290,8 +297,10 @@ def _arena_bytes(job: Job, name: str, path: Path) -> int | None:
         return None
     from export import micro
 
-    samples = job.calibration or (next(probes(load(path).signature.inputs, domains(job.subject.source))).inputs,)
-    return micro.arena_bytes(path, {key: array[:1] for key, array in samples[0].items()}, checks.ALLOWED[job.quantize])
+    specs = load(path).signature.inputs
+    samples = job.calibration or (next(probes(specs, domains(job.subject.source))).inputs,)
+    inputs = {spec.name: samples[0][spec.name][: spec.shape[0] or 1] for spec in specs}
+    return micro.arena_bytes(path, inputs, checks.ALLOWED[job.quantize])
 
 
 def _artifact(path: Path, described: Manifest) -> Artifact:

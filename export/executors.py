@@ -77,13 +77,14 @@ def _step_by_step(_: Tracer, layer: Any) -> Replacements:
         given = [keras.ops.swapaxes(value, 0, 1) for value in ((inputs, mask) if takes_mask else (inputs,))]
 
         def step(values: list[tf.Tensor]) -> tf.Tensor:
-            return layer.layer.call(values[0], **({"mask": values[1]} if takes_mask else {}))
+            kwargs = {"training": False} if layer.layer._call_has_training_arg else {}
+            return layer.layer.call(values[0], **kwargs, **({"mask": values[1]} if takes_mask else {}))
 
         first = step([value[0] for value in given])
         outputs = tf.map_fn(step, given, fn_output_signature=tf.TensorSpec(first.shape, first.dtype))
         return keras.ops.swapaxes(tf.ensure_shape(outputs, [given[0].shape[0], *first.shape]), 0, 1)
 
-    return {"call": call}
+    return {"call": call} if type(layer).call is keras.layers.TimeDistributed.call else {}
 
 
 _RULES: Sequence[tuple[type, Rule]] = ((keras.layers.TimeDistributed, _step_by_step),)
@@ -212,7 +213,10 @@ class SavedModelExecutor(Executor):
 
 def open_artifact(path: Path) -> Executor:
     """An executor for an `.onnx` or `.tflite` file, or a SavedModel folder."""
-    return SavedModelExecutor(path) if (path / "saved_model.pb").is_file() else load(path)
+    if not (path / "saved_model.pb").is_file():
+        return load(path)
+    manifest.verify_beside(path)
+    return SavedModelExecutor(path)
 
 
 def _specs(tensors: Mapping[str, Any]) -> tuple[TensorSpec, ...]:

@@ -14,18 +14,19 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from zoo.errors import InvalidInput, UntrustedFile
-from zoo.spec import Signature, from_json, to_json
+from zoo.spec import ModelSpec, Signature, from_json, to_json
 
 KEY = "recurrent_zoo"
 OPERATORS_KEY = f"{KEY}.operators"  # of ONNX files: their recurrent operators, with commas between them
-FILE = "manifest.json"
+FILE, CARD = "manifest.json", "card.json"
 SAVED_MODEL_FILE = f"assets.extra/{KEY}.json"
 _RESERVE = 64  # spaces after the embedded text, for the parity that is measured after the file was written
 
 
 @dataclass(frozen=True)
 class Parity:
-    """The largest difference from Keras the check saw, and what it would have let pass; see `export.check`."""
+    """The largest difference from Keras the check saw, of quantised files the largest root mean square of those of an
+    output, and what it would have let pass; see `export.check`."""
 
     max_abs_diff: float
     allowed: float
@@ -146,6 +147,30 @@ def read(folder: Path) -> Bundle:
         return from_json(Bundle, path.read_text(encoding="utf-8"))
     except (InvalidInput, UnicodeDecodeError) as error:
         raise UntrustedFile(f"{path} is not a manifest: {error} Export the model again.") from error
+
+
+def recorded(folder: Path) -> dict[str, str]:
+    """Relative path -> sha256 of what the manifest or the card in a folder lists; nothing where it holds neither.
+
+    Raises UntrustedFile where it is damaged. A `manifest.json` of another program is none.
+    """
+    path, card = folder / FILE, folder / CARD
+    if path.is_file():
+        text = path.read_text("utf-8", "replace")
+        return read(folder).files if '"artifacts"' in text else {}
+    if not card.is_file():
+        return {}
+    try:
+        return from_json(ModelSpec, card.read_text("utf-8")).files
+    except (InvalidInput, UnicodeDecodeError) as error:
+        raise UntrustedFile(f"{card} is not a card: {error} Fetch it again.") from error
+
+
+def verify_beside(path: Path) -> None:
+    """Holds a file, or a SavedModel, against what `recorded` says of it. Raises UntrustedFile."""
+    names = (path.name, f"{path.name}/")
+    found = recorded(path.parent).items()
+    verify(path.parent, {name: digest for name, digest in found if name == names[0] or name.startswith(names[1])})
 
 
 def verify(folder: Path, files: Mapping[str, str]) -> None:

@@ -42,7 +42,7 @@ def arena_bytes(path: Path, inputs: Arrays, allowed: float) -> int | None:
         folder = Path(name)
         (folder / "model.tflite").write_bytes(path.read_bytes())
         np.savez(folder / "inputs.npz", *(inputs[name] for name in places[0]))
-        command = [sys.executable, "-m", "export.micro", str(folder)]
+        command = [sys.executable, "-P", "-m", "export.micro", str(folder)]
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         try:
             done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS)

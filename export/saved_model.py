@@ -81,7 +81,7 @@ def _portable(model: keras.Model, tracer: Tracer) -> Iterator[None]:
     with contextlib.ExitStack() as undo:
         for layer in flat_layers(model):
             if getattr(layer, "stateful", False) and isinstance(layer, keras.layers.RNN):
-                tracer.initial_states(layer, None, 1)  # which says what becomes of its states
+                tracer.note_stateful(layer)
                 undo.enter_context(_set(layer, "stateful", False))
             if hasattr(layer, "use_cudnn"):
                 undo.enter_context(_set(layer, "use_cudnn", False))

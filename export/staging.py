@@ -18,7 +18,7 @@ try:
 except ImportError:  # Windows: a folder left by a killed process stays
     fcntl = None  # type: ignore[assignment]
 
-_PREFIX = ".export-"
+_PREFIX, _MARK = ".recurrent-zoo-", ".lock"  # a folder of this name without this file is somebody else's
 
 
 @contextlib.contextmanager
@@ -27,26 +27,40 @@ def staged(target: Path) -> Iterator[Path]:
 
     Raises InvalidInput for a target that exists or cannot be written.
     """
-    if target.is_file() or target.is_symlink() or (target.is_dir() and any(target.iterdir())):
-        raise InvalidInput(f"{target} exists already. Remove it, or export to another place.")
-    home = next(folder for folder in target.parents if folder.exists())
+    _require_free(target)
+    place = target.absolute()
+    home = next(folder for folder in place.parents if folder.exists())
     _remove_stale(home)
     try:
         folder, lock = _locked_folder(home)
     except OSError as error:
-        raise InvalidInput(f"Cannot write to {home}: {error.strerror}. Export to another place.") from error
+        raise _no_place(home, error) from error
     try:
-        yield folder / target.name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(folder / target.name, target)
+        yield folder / place.name
+        _require_free(target)  # somebody may have been faster
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(folder / place.name, place)
+        except OSError as error:
+            raise _no_place(target, error) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         _close(lock)
 
 
+def _require_free(target: Path) -> None:
+    if target.is_file() or target.is_symlink() or (target.is_dir() and any(target.iterdir())):
+        raise InvalidInput(f"{target} exists already. Remove it, or export to another place.")
+
+
+def _no_place(path: Path, error: OSError) -> InvalidInput:
+    return InvalidInput(f"Cannot write to {path}: {error.strerror}. Export to another place.")
+
+
 def _locked_folder(home: Path) -> tuple[Path, int | None]:
     while True:
         folder = Path(tempfile.mkdtemp(dir=home, prefix=_PREFIX))
+        (folder / _MARK).touch()
         lock = _lock(folder)
         if folder.exists():  # another export may have taken it for stale before it was locked
             return folder, lock
@@ -62,11 +76,12 @@ def _remove_stale(home: Path) -> None:
 
 
 def _lock(folder: Path) -> int | None:
-    """Held until it is closed, or until the process ends in whatever way; None if another process holds it."""
+    """Held until it is closed, or until the process ends in whatever way; None if another process holds it, or if the
+    folder is none of ours."""
     if fcntl is None:
         return None
     try:
-        descriptor = os.open(folder, os.O_RDONLY)
+        descriptor = os.open(folder / _MARK, os.O_RDONLY)
     except OSError:
         return None
     try:

@@ -28,7 +28,10 @@ class Subject:
 
 
 def resolve(model: Any, spec: ModelSpec | None = None) -> Subject:
-    """Raises InvalidInput, UnknownName, UntrustedFile for a damaged file or one that holds code, and Unsupported."""
+    """`spec` is the card of a model that has one and is not given by its zoo name.
+
+    Raises InvalidInput, UnknownName, UntrustedFile for a damaged file or one that holds code, and Unsupported.
+    """
     if isinstance(model, keras.Model):
         return _subject(spec.name if spec else model.name, model, spec)
     if not isinstance(model, str | os.PathLike):
@@ -37,18 +40,20 @@ def resolve(model: Any, spec: ModelSpec | None = None) -> Subject:
         )
     path = Path(model)
     if path.suffix == ".keras":
-        return _subject(path.stem, read_keras(path), spec)
+        return _subject(spec.name if spec else path.stem, read_keras(path), spec)
     if path.suffix in (".h5", ".hdf5", ".pb") or len(path.parts) != 1:
         raise InvalidInput(
             f"{str(model)!r} is not a .keras file. Save the model with model.save('name.keras') and export that."
         )
+    if spec is not None:
+        raise InvalidInput(f"{path.name!r} is a zoo name, which has a card of its own. Leave spec out.")
     import zoo
 
     return _subject(path.name, zoo.load(path.name), zoo.describe(path.name))
 
 
 def _subject(name: str, model: keras.Model, spec: ModelSpec | None) -> Subject:
-    if Path(name).name != name:
+    if Path(name).name != name or name in ("", ".."):
         raise InvalidInput(f"Model name {name!r} is no file name. Rename the model: keras.Model(…, name='my_model').")
     source = sources.read(model)
     for weight in model.weights:
@@ -63,7 +68,10 @@ def read_keras(path: Path) -> keras.Model:
     """The model in a `.keras` file, which may hold no code: Keras' safe mode, and no `Lambda` layer."""
     if not path.is_file():
         raise InvalidInput(f"There is no file {str(path)!r}. Check the path.")
-    _refuse_code(path, _config(path))
+    try:
+        _refuse_code(path, _config(path))
+    except RecursionError as error:
+        raise _damaged(path, "its configuration is nested too deeply") from error
     import zoo.layers  # noqa: F401  registers our layers with Keras
 
     try:
@@ -82,11 +90,16 @@ def read_keras(path: Path) -> keras.Model:
 def _config(path: Path) -> Any:
     try:
         with zipfile.ZipFile(path) as archive:
-            return json.loads(archive.read("config.json"))
+            config = json.loads(archive.read("config.json"))
     except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
-        raise UntrustedFile(
-            f"{path} is damaged or not a .keras file: {first_line(error)}. Save the model again."
-        ) from error
+        raise _damaged(path, first_line(error)) from error
+    if not isinstance(config, dict):
+        raise _damaged(path, "its configuration is no JSON object")
+    return config
+
+
+def _damaged(path: Path, why: str) -> UntrustedFile:
+    return UntrustedFile(f"{path} is damaged or not a .keras file: {why}. Save the model again.")
 
 
 def _refuse_code(path: Path, config: Any) -> None:

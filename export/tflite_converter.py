@@ -68,7 +68,7 @@ def _around_markers(converter: Any, quantize: str, folder: Path) -> bytes:
 
 def convert_apart(folder: Path, quantize: str) -> bytes:
     """The same in a process of its own: integer quantisation of some graphs ends the process that tries it."""
-    command = [sys.executable, "-m", "export.tflite_converter", str(folder), quantize]
+    command = [sys.executable, "-P", "-m", "export.tflite_converter", str(folder), quantize]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "CUDA_VISIBLE_DEVICES": "-1"}
     try:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)

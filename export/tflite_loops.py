@@ -1,7 +1,7 @@
 """Recurrences in integers that TFLite has no operator for: a `WHILE` over steps of int16 activations and int8 weights.
 
 The converter's quantiser ends its process at a loop. So it never sees one: a recurrence reaches it as a custom operator
-of one input and one output, the marker (`export.lowering.tflite`), which it leaves in float; here the marker becomes
+of one input and one output, the marker (`export.lowering.marked`), which it leaves in float; here the marker becomes
 
     main    x, int16 [B, T, D] -> by time -> WHILE -> by row [B, T, H]
     step    p = x[t] W + b;  q = h U;  gates in Q3.12, as in LiteRT's own integer LSTM;  h' to row t of the outputs
@@ -85,7 +85,7 @@ class _Loop:
         (self.x,), (self.answer,) = marker.inputs, marker.outputs
         batch, self.steps, _ = main.sizes(self.x)
         assert batch is not None, "a TFLite file has a batch of its own"
-        self.batch = batch
+        self.batch, self.integer_x = batch, self._integer_x()
         self.scale_x, self.scale_p = self._input_scale(), _scale(found.projected)
         recurrent = np.abs(item.recurrent_kernel).sum(0) + np.abs(self._recurrent_bias())
         self.scale_q = _scale(float(recurrent.max()))
@@ -107,7 +107,7 @@ class _Loop:
     def _by_time(self) -> int:
         """x [T, B, D] in int16."""
         main, width = self.main, self.item.features
-        x = main.operator("QUANTIZE", [self._integer_x()], self._rows(width, self.scale_x))
+        x = main.operator("QUANTIZE", [self.integer_x], self._rows(width, self.scale_x))
         return main.operator("TRANSPOSE", [x, main.integers([1, 0, 2])], self._times(width, self.scale_x))
 
     def _integer_x(self) -> int:
@@ -116,11 +116,12 @@ class _Loop:
         return maker.inputs[0] if maker is not None and self.main.name(maker) == "DEQUANTIZE" else self.x
 
     def _input_scale(self) -> float:
-        quantization = self.main.tensors[self._integer_x()].quantization
+        integer_x = self.main.tensors[self.integer_x]
+        quantization = integer_x.quantization
         if quantization is None or quantization.scale is None or not len(quantization.scale):
             return _scale(self.ranges.x)
-        zero, bits = int(quantization.zeroPoint[0]), self.main.tensors[self._integer_x()].type
-        if bits == schema.TensorType.INT16:
+        zero = int(quantization.zeroPoint[0])
+        if integer_x.type == schema.TensorType.INT16:
             return float(quantization.scale[0])
         return _scale(float(quantization.scale[0]) * max(127 - zero, zero + 128))
 

@@ -173,6 +173,8 @@ def from_json(kind: type[T], text: str) -> T:
         raw = json.loads(text)
     except json.JSONDecodeError as error:
         raise InvalidInput(f"Not JSON: {error}.") from error
+    except RecursionError as error:
+        raise InvalidInput("Not JSON that this project wrote: it is nested too deeply.") from error
     return typing.cast(T, _parse(kind, raw, kind.__name__))
 
 

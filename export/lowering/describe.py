@@ -44,6 +44,7 @@ _ACTIVATIONS: dict[Callable[..., Any], str] = {
     for name in ("tanh", "sigmoid", "relu", "hard_sigmoid", "softsign", "elu", "leaky_relu", "softplus")
     for home in (activations, keras.ops)
 } | {activations.linear: "linear"}
+_LSTM_HALVES = {name: half for name, half in vars(layers.LSTMCell).items() if name.startswith("_compute_")}
 _MIRRORED = ("sigmoid", "hard_sigmoid")  # gates for which one minus the gate is the gate of the negated input
 
 
@@ -66,13 +67,18 @@ def _describe_cell(cell: Any, layer: layers.RNN) -> Recurrence | Steps | None:
     if call is zoo_cells.ZoneoutCell.call and not any(cell.rates):
         cell = cell.cell
         call = getattr(type(cell), "call", None)
-    if call in _KINDS:
+    if call in _KINDS and not _has_own_halves(cell):
         return _described(name, _KINDS[call], cell, layer, _weights(cell))
     if call not in (GatedCell.call, zoo_cells.ZoneoutCell.call):
         return None
     steps = Steps(name, cell, layer.go_backwards)
     native = next((make for kind, make in _NATIVE.items() if _steps_as(cell, kind)), None)
     return (native and native(name, cell, layer, steps)) or steps
+
+
+def _has_own_halves(cell: Any) -> bool:
+    """Whether a subclass of Keras' LSTM cell replaced a method that its `call` leaves the gates to."""
+    return any(getattr(type(cell), name, half) is not half for name, half in _LSTM_HALVES.items())
 
 
 def _steps_as(cell: Any, kind: type[GatedCell]) -> bool:

@@ -14,10 +14,15 @@ from export.lowering.masking import Compaction, compaction
 from export.lowering.recurrence import Recurrence, Steps
 from export.lowering.steps import run_steps
 from export.lowering.trace import Output, Replacements, Rule, Run, States, Tracer, sizes
+from zoo import layers as zoo_layers
+
+_BIDIRECTIONAL_CALLS = (layers.Bidirectional.call, zoo_layers.Bidirectional.call)
 
 
 def recurrent(tracer: Tracer, layer: layers.RNN) -> Replacements:
     """`LSTM`, `GRU`, `SimpleRNN`, `RNN(cell)`, `ConvLSTM`: any subclass of `keras.layers.RNN`."""
+
+    stateful = layer.stateful
 
     def call(sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
         last, sequence, states = inner_loop(sequences, initial_state, mask)
@@ -25,6 +30,8 @@ def recurrent(tracer: Tracer, layer: layers.RNN) -> Replacements:
         return (output, *states) if layer.return_state else output
 
     def inner_loop(sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:
+        if stateful:
+            tracer.note_stateful(layer)
         x = tf.cast(sequences, tf.float32)
         mask = None if mask is None else tf.cast(keras.tree.flatten(mask)[0], tf.bool)
         start = tracer.initial_states(layer, initial_state, tf.shape(x)[0])
@@ -33,7 +40,7 @@ def recurrent(tracer: Tracer, layer: layers.RNN) -> Replacements:
             sequence = tf.reverse(sequence, [1])
         return last, sequence, _packed(layer, states)
 
-    return {"inner_loop": inner_loop} if has_own_call(layer) else {"call": call}
+    return {"inner_loop": inner_loop, "stateful": False} if has_own_call(layer) else {"call": call}
 
 
 def bidirectional(tracer: Tracer, layer: layers.Bidirectional) -> Replacements:
@@ -50,16 +57,16 @@ def bidirectional(tracer: Tracer, layer: layers.Bidirectional) -> Replacements:
             output = compaction(tracer, mask).merged(merge, first[0], second[0])
         else:
             output = _merge(layer.merge_mode, *(run[0 if layer.return_sequences else 1] for run in (first, second)))
+        if layer.return_sequences and sides[0].go_backwards:  # Keras flips the second side, whatever its direction
+            output = keras.tree.map_structure(lambda sequence: tf.reverse(sequence, [1]), output)
         if not layer.return_state:
             return output
         states = (*_packed(sides[0], first[2]), *_packed(sides[1], second[2]))
         return (*output, *states) if layer.merge_mode is None else (output, *states)
 
-    return (
-        {"call": call}
-        if all(isinstance(side, layers.RNN) for side in (layer.forward_layer, layer.backward_layer))
-        else {}
-    )
+    sides = (layer.forward_layer, layer.backward_layer)
+    standard = all(isinstance(side, layers.RNN) and not has_own_call(side) for side in sides)
+    return {"call": call} if standard and type(layer).call in _BIDIRECTIONAL_CALLS else {}
 
 
 def time_distributed(tracer: Tracer, layer: layers.TimeDistributed) -> Replacements:
@@ -67,11 +74,13 @@ def time_distributed(tracer: Tracer, layer: layers.TimeDistributed) -> Replaceme
 
     def call(inputs: Any, training: bool = False, mask: Any = None) -> Any:
         x = tf.convert_to_tensor(inputs)
-        kwargs = {"mask": _merge_batch_and_time(mask)} if mask is not None and layer.layer._call_has_mask_arg else {}
+        kwargs: dict[str, Any] = {"training": False} if layer.layer._call_has_training_arg else {}
+        if mask is not None and layer.layer._call_has_mask_arg:
+            kwargs["mask"] = _merge_batch_and_time(mask)
         output = layer.layer(_merge_batch_and_time(x), **kwargs)
         return tf.reshape(output, [*sizes(x)[:2], *sizes(output)[1:]])
 
-    return {"call": call}
+    return {"call": call} if type(layer).call is layers.TimeDistributed.call else {}
 
 
 RULES: Sequence[tuple[type, Rule]] = (
@@ -128,7 +137,7 @@ def _run_stack(
 
 def _run_sides(tracer: Tracer, sides: Sequence[Any], x: tf.Tensor, states: States, mask: Any) -> list[Output]:
     """Keras reverses the output of the second side, which undoes its direction: both sides are in the order of time."""
-    described = [None if has_own_call(side) else _described(tracer, side) for side in sides]
+    described = [_described(tracer, side) for side in sides]
     halves = (None, None) if states is None else (states[: len(states) // 2], states[len(states) // 2 :])
     single = [items[0] for items in described if items is not None and len(items) == 1]
     pair = [item for item in single if isinstance(item, Recurrence)]

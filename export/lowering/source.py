@@ -12,11 +12,11 @@ import tensorflow as tf
 from export.lowering.rules import RULES
 from export.lowering.trace import Rule, flat_layers
 from zoo.errors import Unsupported
-from zoo.spec import Signature, TensorSpec
+from zoo.spec import DTYPES, Signature, TensorSpec
 
 _AUTOMATIC = re.compile(r"(input_layer|keras_tensor|input)(_\d+)?")
 _UNSAFE = re.compile(r"^[^A-Za-z0-9]+|[^A-Za-z0-9_]")  # what a SavedModel does not keep in a name
-_AXES = {1: ("batch",), 2: ("batch", "feature"), 3: ("batch", "time", "feature")}
+_AXES: dict[int, tuple[str, ...]] = {0: (), 1: ("batch",), 2: ("batch", "feature"), 3: ("batch", "time", "feature")}
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Source:
 
 
 def read(model: keras.Model) -> Source:
-    """Raises Unsupported for a model whose inputs are unknown, of strings, or not dense arrays."""
+    """Raises Unsupported for a model whose inputs are unknown, sparse, or of a type that files do not hold."""
     structure, inputs = _inputs(model)
     source = Source(model, Signature(inputs, ()), structure)
     return Source(model, Signature(inputs, _outputs(source)), structure)
@@ -134,11 +134,15 @@ def _specs(
                 f"Model {model.name!r} has the string {kind} {name!r}: no recurrent operator reads text. "
                 "Tokenise before the model and export from the integer tokens on."
             )
-        specs.append(
-            TensorSpec(
-                name, "float32" if dtype in ("bfloat16", "float16", "float64") else dtype, *_axes(tensor.shape, dtype)
+        dtype = "float32" if dtype in ("bfloat16", "float16", "float64") else dtype
+        if dtype not in DTYPES:
+            raise Unsupported(
+                f"Model {model.name!r} has the {dtype} {kind} {name!r}; files hold {', '.join(DTYPES)}. "
+                f"Give the {kind} one of these types and cast inside the model."
             )
-        )
+        if getattr(tensor, "sparse", False):
+            raise Unsupported(f"Model {model.name!r} has the sparse {kind} {name!r}: make it dense, then export.")
+        specs.append(TensorSpec(name, dtype, *_axes(tensor.shape, dtype)))
     return tuple(specs)
 
 
@@ -150,4 +154,4 @@ def _axes(shape: Any, dtype: str) -> tuple[tuple[int | None, ...], tuple[str, ..
     rank = len(shape)
     if rank == 2 and dtype.startswith(("int", "bool")):
         return tuple(shape), ("batch", "time")
-    return tuple(shape), _AXES.get(rank) or ("batch", "time", *(f"axis{axis}" for axis in range(2, rank)))
+    return tuple(shape), _AXES.get(rank, ("batch", "time", *(f"axis{axis}" for axis in range(2, rank))))

@@ -107,6 +107,9 @@ class _Carrier(Tracer):
         self._place, self._start = self._ledger.read(layer, _state_shapes(layer))
         return self._start
 
+    def note_stateful(self, layer: Any) -> None:
+        """A file that streams carries the states on."""
+
     def finished(self, layer: Any, output: Output, mask: tf.Tensor | None) -> Output:
         """Masked steps at the front of a chunk repeat the last output of the chunk before."""
         sequence, last, states = output
@@ -189,7 +192,7 @@ def _state_names(layer: layers.RNN) -> list[str]:
 
 def _recurrent(ledger: Ledger, tracer: Tracer, layer: layers.RNN) -> Replacements:
     alone = rules.recurrent(tracer, layer)
-    (method,) = alone
+    method = "inner_loop" if has_own_call(layer) else "call"
 
     def run(sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
         if not ledger.moves(sequences):
@@ -205,7 +208,7 @@ def _recurrent(ledger: Ledger, tracer: Tracer, layer: layers.RNN) -> Replacement
             raise refusal(layer, why, "Use LSTM, GRU or SimpleRNN without a mask, or give a chunk length")
         return rules.recurrent(carrier, layer)[method](sequences, initial_state, mask)
 
-    return {method: run}
+    return {**alone, method: run}
 
 
 def _bidirectional(ledger: Ledger, tracer: Tracer, layer: layers.Bidirectional) -> Replacements:
@@ -220,11 +223,13 @@ def _bidirectional(ledger: Ledger, tracer: Tracer, layer: layers.Bidirectional) 
 
 
 def _time_distributed(ledger: Ledger, tracer: Tracer, layer: layers.TimeDistributed) -> Replacements:
-    whole = rules.time_distributed(tracer, layer)["call"]
+    alone = rules.time_distributed(tracer, layer)
+    if not alone:
+        return _local(ledger, tracer, layer)
 
     def call(inputs: Any, training: bool = False, mask: Any = None) -> Any:
         with ledger.resting():
-            return whole(inputs, training, mask)
+            return alone["call"](inputs, training, mask)
 
     return {"call": call}
 

@@ -20,7 +20,7 @@ States = Sequence[tf.Tensor] | None
 Run = tuple[tf.Tensor, list[tf.Tensor]]
 Output = tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]  # sequence in the order of time, last output, final states
 Step = Callable[[Any, tf.Tensor, list[tf.Tensor]], tuple[tf.Tensor, list[tf.Tensor]]]
-Replacements = dict[str, Callable[..., Any]]
+Replacements = dict[str, Any]  # methods by name, and settings
 _SCOPE = threading.Lock()  # the scope borrows the model's layers, so one at a time
 
 
@@ -90,15 +90,29 @@ class Tracer:
         if given is not None:
             return [tf.cast(state, tf.float32) for state in keras.tree.flatten(given)]
         if getattr(layer, "stateful", False):
-            self.note(
-                f"Layer {layer.name!r} is stateful: the file starts every call from zero states. "
-                "Export with streaming=True to carry them from call to call."
-            )
-        return None
+            self.note_stateful(layer)
+        return _own_start(layer, batch)
+
+    def note_stateful(self, layer: keras.layers.Layer) -> None:
+        self.note(
+            f"Layer {layer.name!r} is stateful: the file starts every call from zero states. "
+            "Export with streaming=True to carry them from call to call."
+        )
 
     def finished(self, layer: keras.layers.Layer, output: Output, mask: tf.Tensor | None) -> Output:
         """Shown what every recurrent layer computed; a streaming trace takes the states and continues masked steps."""
         return output
+
+
+def _own_start(layer: keras.layers.Layer, batch: Any) -> list[tf.Tensor] | None:
+    """What a layer, or a cell, of the user's own starts from; None for zeros."""
+    sides = [layer.forward_layer, layer.backward_layer] if isinstance(layer, keras.layers.Bidirectional) else [layer]
+    with tf.init_scope():
+        values = keras.tree.flatten([side.get_initial_state(batch_size=1) for side in sides])
+        if not any(keras.ops.convert_to_numpy(value).any() for value in values):
+            return None
+    states = keras.tree.flatten([side.get_initial_state(batch_size=batch) for side in sides])
+    return [tf.cast(state, tf.float32) for state in states]
 
 
 def sizes(x: tf.Tensor) -> list[Any]:
@@ -129,13 +143,22 @@ def lowered(model: keras.Model, tracer: Tracer, rules: Sequence[tuple[type, Rule
 
 @contextlib.contextmanager
 def calling(layer: keras.layers.Layer, replacements: Replacements) -> Iterator[None]:
-    """The named methods of this one layer (`call` or `inner_loop`) replaced."""
-    layer.__dict__.update(replacements)
+    """The named methods of this one layer (`call` or `inner_loop`) replaced for this thread; another one that runs the
+    model meanwhile runs its own. What is no method is replaced for all."""
+    before = {name: layer.__dict__[name] for name in replacements if name in layer.__dict__}
+    own = {name: getattr(layer, name) for name in replacements}
+    layer.__dict__.update({name: _here(new, own[name]) if callable(new) else new for name, new in replacements.items()})
     try:
         yield
     finally:
         for name in replacements:
             del layer.__dict__[name]
+        layer.__dict__.update(before)
+
+
+def _here(new: Callable[..., Any], own: Callable[..., Any]) -> Callable[..., Any]:
+    thread = threading.get_ident()
+    return lambda *args, **kwargs: (new if threading.get_ident() == thread else own)(*args, **kwargs)
 
 
 @contextlib.contextmanager

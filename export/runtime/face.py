@@ -26,23 +26,33 @@ def described(found: Signature, metadata: Manifest | None, where: str) -> Signat
     if metadata is None:
         return found
     said = metadata.signature
-    return replace(
+    merged = replace(
         said, inputs=_merged(said.inputs, found.inputs, where), outputs=_merged(said.outputs, found.outputs, where)
     )
+    for state in said.states:
+        if state.input not in merged.input_names or state.output not in merged.output_names:
+            raise _of_another_file(where, f"a state from {state.input!r} to {state.output!r}", "holds no such tensors")
+    return merged
 
 
 def _merged(said: Sequence[TensorSpec], found: Sequence[TensorSpec], where: str) -> tuple[TensorSpec, ...]:
     by_name = {spec.name: spec for spec in found}
-    return tuple(_fixed(spec, by_name.pop(spec.name, None), where) for spec in said)
+    merged = tuple(_fixed(spec, by_name.pop(spec.name, None), where) for spec in said)
+    for spec in by_name.values():
+        raise _of_another_file(where, "nothing of a tensor", f"holds {spec.describe()}")
+    return merged
+
+
+def _of_another_file(where: str, said: str, held: str) -> UntrustedFile:
+    return UntrustedFile(
+        f"{where} says in its metadata {said}, but {held}. Its metadata are of another file: export it again."
+    )
 
 
 def _fixed(said: TensorSpec, found: TensorSpec | None, where: str) -> TensorSpec:
     if found is None or found.dtype != said.dtype or not _compatible(said.shape, found.shape):
         held = f"holds {found.describe()}" if found else "holds no such tensor"
-        raise UntrustedFile(
-            f"{where} says in its metadata {said.describe()}, but {held}. "
-            "Its metadata are of another file: export it again."
-        )
+        raise _of_another_file(where, said.describe(), held)
     if len(found.shape) != len(said.shape):
         return said
     return replace(said, shape=tuple(b if a is None else a for a, b in zip(said.shape, found.shape, strict=True)))

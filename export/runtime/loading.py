@@ -41,6 +41,7 @@ def _file(source: str) -> Path:
     if path.suffix in (".onnx", ".tflite"):
         if not path.is_file():
             raise InvalidInput(f"There is no file {source!r}. Check the path.")
+        manifest.verify_beside(path)
         return path
     if path.is_file() or len(path.parts) != 1:
         raise InvalidInput(f"{source!r} is neither an .onnx nor a .tflite file, a folder with one, nor a zoo name.")
@@ -51,9 +52,7 @@ def _in_folder(folder: Path) -> Path:
     names = [name for name in _FILES if (folder / name).is_file()]
     if not names:
         raise InvalidInput(f"Folder {str(folder)!r} holds none of {', '.join(_FILES)}. Export the model into it first.")
-    if (folder / manifest.FILE).is_file():
-        recorded = manifest.read(folder).files
-        manifest.verify(folder, {name: digest for name, digest in recorded.items() if name == names[0]})
+    manifest.verify_beside(folder / names[0])
     return folder / names[0]
 
 

@@ -287,6 +287,23 @@ def test_chunks_are_compared_with_one_pass():
         check_stream(Checked("m", "onnx", Streaming()), Whole(), {})
 
 
+def test_a_stream_of_other_tensors_is_found():
+    class Streaming(NumpyExecutor):
+        def __init__(self):
+            self.signature = handmade.streaming_signature()
+
+    class Whole(NumpyExecutor):
+        def __init__(self):
+            super().__init__()
+            self.signature = dataclasses.replace(
+                self.signature, inputs=(dataclasses.replace(self.signature.inputs[0], name="sound"),)
+            )
+
+    with pytest.raises(ParityError) as error:
+        check_stream(Checked("m", "onnx", Streaming()), Whole(), {})
+    assert str(error.value) == "m: onnx inputs are float32 'frames'; Keras has float32 'sound'."
+
+
 def test_a_probe_of_one_step_gives_no_advice_about_attention():
     inputs = keras.Input((None, 3))
     read = source.read(keras.Model(inputs, layers.Attention()([inputs, inputs])))

@@ -35,6 +35,16 @@ X = np.random.default_rng(0).standard_normal((3, 6, 4)).astype("float32")
             InvalidInput,
             "chunk is the number of steps a streaming TFLite file takes at a time: at least 1, not 0.",
         ),
+        (
+            {"chunk": 5},
+            InvalidInput,
+            "chunk=5 is for streaming files alone. Leave it out, or give streaming=True.",
+        ),
+        (
+            {"calibration": [{"x": X}]},
+            InvalidInput,
+            "calibration is for TFLite files in full integers. Leave it out, or give quantize='int8'.",
+        ),
     ],
 )
 def test_an_argument_that_is_none_of_the_known_is_refused(model, tmp_path, arguments, error, message):
@@ -128,6 +138,53 @@ def test_a_file_of_another_suffix_is_refused(model, tmp_path):
     with pytest.raises(InvalidInput) as error:
         export.to_onnx(model, tmp_path / "model.bin")
     assert str(error.value) == "Format 'onnx' needs a path that ends in .onnx, not 'model.bin'."
+    (tmp_path / "model.onnx").mkdir()
+    with pytest.raises(InvalidInput) as error:
+        export.to_onnx(model, tmp_path / "model.onnx")
+    assert str(error.value) == f"{tmp_path}/model.onnx is a folder. Remove it, or export to another place."
+
+
+def test_a_name_that_is_no_file_name_is_refused(tmp_path):
+    with pytest.raises(InvalidInput) as error:
+        export.export(keras.Sequential([keras.Input((6, 4)), layers.LSTM(2)], name=".."), "onnx", out=tmp_path / "out")
+    assert str(error.value) == "Model name '..' is no file name. Rename the model: keras.Model(…, name='my_model')."
+
+
+def test_a_type_that_no_file_holds_is_refused(tmp_path):
+    bytes_in = keras.Input((6,), dtype="uint8", name="bytes")
+    model = keras.Model(bytes_in, layers.LSTM(2)(layers.Embedding(256, 3)(bytes_in)), name="reads")
+    with pytest.raises(Unsupported) as error:
+        export.to_onnx(model, tmp_path / "m.onnx")
+    assert str(error.value) == (
+        "Model 'reads' has the uint8 input 'bytes'; files hold float32, float16, int8, int32, int64, bool. "
+        "Give the input one of these types and cast inside the model."
+    )
+    counts = keras.Input((6,), sparse=True, name="counts")
+    with pytest.raises(Unsupported) as error:
+        export.to_onnx(keras.Model(counts, layers.Dense(2)(counts), name="reads"), tmp_path / "m.onnx")
+    assert str(error.value) == "Model 'reads' has the sparse input 'counts': make it dense, then export."
+
+
+def test_a_model_may_answer_with_one_number(tmp_path):
+    x = keras.Input((6, 4))
+    model = keras.Model(x, keras.ops.mean(layers.LSTM(2)(x)), name="mean")
+    assert export.to_onnx(model, tmp_path / "m.onnx").ok
+
+
+@pytest.mark.parametrize(
+    ("config", "why"),
+    [
+        ("[" * 100_000, "its configuration is nested too deeply"),
+        ("[]", "its configuration is no JSON object"),
+    ],
+)
+def test_a_strange_configuration_is_refused(tmp_path, config, why):
+    path = tmp_path / "m.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", config)
+    with pytest.raises(UntrustedFile) as error:
+        export.export(path, "onnx", out=tmp_path / "out")
+    assert str(error.value) == f"{path} is damaged or not a .keras file: {why}. Save the model again."
 
 
 @pytest.mark.parametrize(

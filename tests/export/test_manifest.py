@@ -104,3 +104,25 @@ def test_a_broken_manifest_json_is_refused(tmp_path):
 def test_the_manifest_needs_neither_keras_nor_tensorflow():
     code = "import sys; sys.modules.update(tensorflow=None, keras=None); import export.manifest"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+def test_nesting_without_end_is_refused():
+    with pytest.raises(UntrustedFile) as error:
+        manifest.parse("[" * 100_000, "a.onnx")
+    assert str(error.value) == (
+        "a.onnx holds metadata under 'recurrent_zoo' that does not parse: "
+        "Not JSON that this project wrote: it is nested too deeply."
+    )
+
+
+def test_what_lies_beside_a_file_is_told_from_the_files_of_others(tmp_path):
+    assert manifest.recorded(tmp_path) == {}
+    (tmp_path / "card.json").write_text("{")
+    with pytest.raises(UntrustedFile) as error:
+        manifest.recorded(tmp_path)
+    assert str(error.value) == (
+        f"{tmp_path}/card.json is not a card: Not JSON: Expecting property name enclosed in double quotes: "
+        "line 1 column 2 (char 1). Fetch it again."
+    )
+    (tmp_path / "manifest.json").write_text('{"short_name": "a page of the web"}')
+    assert manifest.recorded(tmp_path) == {}

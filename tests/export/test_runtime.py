@@ -59,6 +59,24 @@ def test_metadata_of_another_file_are_refused(tmp_path):
     )
 
 
+def test_metadata_that_leave_an_input_out_or_name_a_state_that_is_not_there_are_refused(tmp_path):
+    file = handmade.running_sum(tmp_path / "m.onnx", text(Signature((handmade.FRAMES,), (handmade.SCORES,))))
+    with pytest.raises(UntrustedFile) as error:
+        load(file)
+    assert str(error.value) == (
+        f"{file} says in its metadata nothing of a tensor, but holds sum_h float32 [batch, 2]. "
+        "Its metadata are of another file: export it again."
+    )
+    signature = Signature((handmade.FRAMES,), (handmade.SCORES,), (handmade.STATE,))
+    handmade.projection(file, text(signature))
+    with pytest.raises(UntrustedFile) as error:
+        load(file)
+    assert str(error.value) == (
+        f"{file} says in its metadata a state from 'sum_h' to 'sum_h_out', but holds no such tensors. "
+        "Its metadata are of another file: export it again."
+    )
+
+
 @pytest.mark.parametrize(
     ("value", "dtype"),
     [
@@ -184,12 +202,22 @@ def test_a_folder_loads_its_onnx_file_after_its_sha256_was_found_right(path):
     assert load(path.parent).signature.input_names == ("frames",)
     handmade.projection(path, "{}")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    with pytest.raises(UntrustedFile) as error:
-        load(path.parent)
-    assert str(error.value) == (
-        f"{path} has sha256 {digest[:12]}…, but {found.files['model.onnx'][:12]}… was recorded for it: "
-        "it was changed or cut short. Fetch or export it again."
-    )
+    for source in (path.parent, path):
+        with pytest.raises(UntrustedFile) as error:
+            load(source)
+        assert str(error.value) == (
+            f"{path} has sha256 {digest[:12]}…, but {found.files['model.onnx'][:12]}… was recorded for it: "
+            "it was changed or cut short. Fetch or export it again."
+        )
+
+
+def test_the_file_of_a_pretrained_model_is_held_against_its_card(tmp_path):
+    for name in ("card.json", "model.onnx"):
+        (tmp_path / name).write_bytes((registry.folder("gru.har") / name).read_bytes())
+    assert load(tmp_path / "model.onnx").metadata.name == "gru.har"
+    (tmp_path / "model.onnx").write_bytes(registry.file("lstm.har", "model.onnx").read_bytes())
+    with pytest.raises(UntrustedFile, match=r"model\.onnx has sha256 .* was recorded for it"):
+        load(tmp_path / "model.onnx")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from export.staging import staged
+from zoo.errors import InvalidInput
 
 HOLD = """
 import pathlib, sys, time
@@ -20,7 +21,7 @@ with staged(pathlib.Path(sys.argv[1])) as path:
 
 
 def hidden(folder):
-    return sorted(path.name for path in folder.iterdir() if path.name.startswith(".export-"))
+    return sorted(path.name for path in folder.iterdir() if path.name.startswith(".recurrent-zoo-"))
 
 
 @pytest.fixture
@@ -59,3 +60,31 @@ def test_an_error_leaves_nothing(tmp_path):
     with pytest.raises(RuntimeError, match="stop"):
         fail_halfway(tmp_path / "deep" / "a")
     assert os.listdir(tmp_path) == []
+
+
+def test_a_folder_of_somebody_else_is_left_alone(tmp_path):
+    other = tmp_path / ".recurrent-zoo-notes"
+    other.mkdir()
+    (other / "precious.txt").write_text("mine")
+    with staged(tmp_path / "b") as path:
+        path.write_text("whole")
+    assert (other / "precious.txt").read_text() == "mine"
+
+
+def made_meanwhile(target, make):
+    with staged(target) as path:
+        path.write_text("ours")
+        make(target)
+
+
+def test_what_appeared_at_the_target_meanwhile_is_kept(tmp_path):
+    target = tmp_path / "b"
+    with pytest.raises(InvalidInput) as error:
+        made_meanwhile(target, lambda path: path.write_text("theirs"))
+    assert str(error.value) == f"{target} exists already. Remove it, or export to another place."
+    assert target.read_text() == "theirs" and hidden(tmp_path) == []
+    target.unlink()
+    with pytest.raises(InvalidInput) as error:
+        made_meanwhile(target, lambda path: path.mkdir())
+    assert str(error.value) == f"Cannot write to {target}: Is a directory. Export to another place."
+    assert os.listdir(tmp_path) == ["b"]
