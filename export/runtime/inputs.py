@@ -83,7 +83,7 @@ def _array(spec: TensorSpec, value: Any) -> np.ndarray:
             f"Convert it first, if that is meant: x.astype({spec.dtype!r})."
         )
     if cast.dtype.kind == "f" and not np.isfinite(cast).all():
-        _refuse_not_finite(spec, cast)
+        _refuse_not_finite(spec, array)
     return np.ascontiguousarray(cast)
 
 
@@ -118,7 +118,14 @@ def _check_shape(spec: TensorSpec, array: np.ndarray) -> None:
 
 
 def _refuse_not_finite(spec: TensorSpec, array: np.ndarray) -> None:
-    index = np.argwhere(~np.isfinite(array))[0].tolist()
+    found = np.argwhere(~np.isfinite(array))
+    if not len(found):
+        index = np.unravel_index(int(np.abs(array).argmax()), array.shape)
+        raise InvalidInput(
+            f"Input {spec.name!r} holds {array[index]} at {[int(place) for place in index]}, which does not fit "
+            f"{spec.dtype}."
+        )
+    index = found[0].tolist()
     raise InvalidInput(
         f"Input {spec.name!r} holds {array[tuple(index)]} at {index}; every value must be finite. "
         "Fill or drop such steps first."

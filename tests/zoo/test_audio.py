@@ -102,6 +102,7 @@ def test_files_that_hold_no_sound_are_refused(tmp_path):
     text.write_text("not a recording")
     riff(none, b"")
     assert refusal(audio.read, missing) == f"{missing} does not exist."
+    assert refusal(audio.read, tmp_path) == f"{tmp_path} is a folder: give a WAV file."
     assert refusal(audio.read, empty) == f"{empty} is empty: it should be a WAV file."
     assert refusal(audio.read, text) == (
         f"{text} is not a WAV file. Convert it: ffmpeg -i {text} -ac 1 -c:a pcm_s16le out.wav"

@@ -201,7 +201,7 @@ def test_predict_answers_for_every_recording_even_a_repeated_one(zoo_command, re
         ("word.csv", b"1,2\n3,two\n", "{} line 2 holds 'two', which is not a number."),
         ("ragged.csv", b"1,2\n3\n", "{} line 2 has 1 columns, the first row has 2."),
         ("latin.csv", b"caf\xe9", "{} is not UTF-8 text (unexpected end of data at byte 3)."),
-        ("data.txt", b"1,2", "{} is neither .npy nor .csv: save the recording [time, feature] as one of these."),
+        ("data.txt", b"1,2", "{} is neither .npy nor .csv: save the array as one of these."),
     ],
 )
 def test_predict_refuses_files_it_cannot_read(zoo_command, tmp_path, name, content, message):
@@ -386,3 +386,9 @@ def test_keras_does_not_run_quantised_files(zoo_command):
         2,
         "zoo: The keras backend runs float32 only, not 'dynamic': quantised files run on onnx or tflite.\n",
     )
+
+
+def test_an_error_names_a_text_only_among_several(zoo_command):
+    empty = "The text '  ' is empty: give at least one character that is not blank."
+    assert zoo_command("predict", "bilstm.imdb", "  ").err == f"zoo: {empty}\n"
+    assert zoo_command("predict", "bilstm.imdb", "good", "  ").err == f"zoo:   : {empty}\n"

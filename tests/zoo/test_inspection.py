@@ -217,7 +217,7 @@ def test_a_wave_has_its_unit_and_its_axis_seconds_where_the_rate_is_known(tmp_pa
     found = inspect(keras.Model(frames, GRU(UNITS)(frames)), X[..., :1])
     figure = drawn(found, tmp_path, monkeypatch, sample_rate=rate, unit="full scale")
     assert figure.axes[-1].get_xlabel() == named
-    assert [text.get_text() for text in figure.axes[0].texts] == ["full scale"]
+    assert figure.get_suptitle().endswith("\ninput in full scale")
 
 
 def test_both_directions_stand_side_by_side(tmp_path, monkeypatch):
@@ -270,3 +270,27 @@ def test_a_model_of_two_inputs_is_refused():
     inputs = keras.Input((None, 4)), keras.Input((1,))
     model = keras.Model(inputs, GRU(UNITS)(inputs[0]) + inputs[1], name="two")
     fails(lambda: inspect(model, X), "Model 'two' has 2 inputs; `inspect` runs models of one.")
+
+
+def test_many_features_are_rows_each_over_its_own_range(tmp_path, monkeypatch):
+    frames = keras.Input((None, 13))
+    x = np.arange(2 * 7 * 13, dtype="float32").reshape(2, 7, 13)
+    x[:, :, 3] = 5  # one that never changes
+    figure = drawn(inspect(keras.Model(frames, GRU(UNITS)(frames)), x), tmp_path, monkeypatch, unit="many units")
+    (image,) = figure.axes[0].get_images()
+    rows = np.asarray(image.get_array())
+    np.testing.assert_allclose(rows[0], np.linspace(0, 1, 7), atol=1e-6)
+    assert not rows[3].any() and figure.axes[0].get_ylabel() == "input,\n13 features"
+    assert "many units" not in figure.get_suptitle()
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("x.txt", "--arrays 'x.txt' must end in .npz."),
+        ("nowhere/x.npz", "--arrays: there is no folder 'nowhere'."),
+    ],
+)
+def test_arrays_that_could_not_be_written_are_refused_at_once(zoo_command, path, message):
+    answer = zoo_command("inspect", "gru.har", "lost.npy", "--arrays", path)
+    assert (answer.code, answer.err) == (2, f"zoo: {message}\n")

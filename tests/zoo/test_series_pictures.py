@@ -96,7 +96,7 @@ def test_a_picture_needs_matplotlib(forecaster, tmp_path, monkeypatch):
     path = table(tmp_path, 5)
     with pytest.raises(MissingDependency) as error:
         forecaster.plot(path, forecaster(path), tmp_path / "picture.png")
-    assert str(error.value) == "Drawing needs matplotlib, which is not installed. Run: pip install matplotlib"
+    assert str(error.value) == "Pictures need matplotlib: pip install 'recurrent-zoo[plot]'."
 
 
 def test_an_outlook_is_drawn_with_its_interval(outlook, tmp_path):

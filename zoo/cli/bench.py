@@ -30,8 +30,8 @@ def bench(
     against: Annotated[
         str | None,
         typer.Option(
-            help="keras, keras-export, torch, openvino, litert, litert-default, saved-model, with commas; else keras "
-            "and litert, of an .onnx or .tflite file its own runtime alone."
+            help="onnx (always there), keras, keras-export, torch, openvino, litert, litert-default, saved-model, with "
+            "commas; else keras and litert, of an .onnx or .tflite file its own runtime alone."
         ),
     ] = None,
     batch: Annotated[str, typer.Option(help="Batch sizes of a model, separated by commas.")] = "1,32",

@@ -25,7 +25,9 @@ TEST = "test"
 def evaluate(
     name: Annotated[str, typer.Argument(help="A model name.")],
     backend: Annotated[str, typer.Option(help="keras, onnx, tflite or saved_model.")] = "keras",
-    quantize: Annotated[str | None, typer.Option(help="dynamic, float16 or int8, where the backend has it.")] = None,
+    quantize: Annotated[
+        str | None, typer.Option(help="dynamic, float16, int8 or int16x8, where the backend has it.")
+    ] = None,
     metric: Annotated[str | None, typer.Option(help="Another metric than the card's first.")] = None,
     split: Annotated[str, typer.Option(help="Another test than the card's first, such as test_2017.")] = TEST,
     as_json: AsJson = False,

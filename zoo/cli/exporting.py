@@ -13,7 +13,9 @@ from zoo.errors import ParityError
 
 def export(
     model: Annotated[str, typer.Argument(help="A model name, or the path of a .keras file.")],
-    to: Annotated[str, typer.Option(help="Formats, separated by commas.")] = "onnx,tflite,saved_model",
+    to: Annotated[
+        str, typer.Option(help="Some of onnx, tflite and saved_model, with commas between them.")
+    ] = "onnx,tflite,saved_model",
     out: Annotated[Path, typer.Option(help="The folder that gets OUT/NAME/.")] = Path("out"),
     quantize: Annotated[str | None, typer.Option(help="dynamic, float16, int8 or int16x8.")] = None,
     streaming: Annotated[bool, typer.Option("--streaming", help="States become inputs and outputs.")] = False,
@@ -37,7 +39,9 @@ def export(
 
 def check(
     path: Annotated[Path, typer.Argument(help="A .onnx or .tflite file, or a SavedModel folder.")],
-    against: Annotated[str | None, typer.Option(help="The Keras model: a name or a .keras file.")] = None,
+    against: Annotated[
+        str | None, typer.Option(help="The Keras model, a name or a .keras file; a file of a zoo model knows its own.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Runs a file from anywhere against the Keras model it came from; exit code 1 if they differ."""

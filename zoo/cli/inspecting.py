@@ -30,6 +30,7 @@ def inspect(
     """Looks inside a model: every gate and state of a recurrent layer over time."""
     chosen = _units(units)
     require_picture("--out", out)
+    _require_arrays(arrays)
     import_tensorflow()
     from zoo.inspection import inspect
 
@@ -42,6 +43,14 @@ def inspect(
     if arrays:
         _save(found, arrays)
     _report(found, name, [path for path in (out, arrays) if path], as_json)
+
+
+def _require_arrays(path: Path | None) -> None:
+    """Raises InvalidInput for arrays that could not be written, before anything is computed for them."""
+    if path is not None and path.suffix != ".npz":
+        raise InvalidInput(f"--arrays {str(path)!r} must end in .npz.")
+    if path is not None and not path.absolute().parent.is_dir():
+        raise InvalidInput(f"--arrays: there is no folder {str(path.parent)!r}.")
 
 
 def _units(text: str | None) -> list[int] | None:

@@ -121,7 +121,12 @@ def _facts(spec: ModelSpec) -> list[tuple[str, str]]:
 
 
 def _training(spec: ModelSpec) -> str:
-    return ", ".join(f"{name} {value}" for name, value in spec.training.items())
+    found = spec.training
+    kept = f"epoch {found['kept_epoch']} of {found['epochs']}, {number(spec.score.metric, found['validation'])}"
+    return (
+        f"{kept} on validation; {found['seconds'] / 60:.0f} minutes on {found['device']}, Keras {found['keras']} on "
+        f"{found['backend']}"
+    )
 
 
 def _score_row(score: Any) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """`zoo predict`."""
 
 import dataclasses
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +12,8 @@ from export.quiet import quiet
 from zoo.cli.output import AsJson, console, print_json, print_table, require_picture
 from zoo.cli.quiet import import_tensorflow
 from zoo.errors import InvalidInput
+
+SHOWN = 40  # characters of an input in an error about it
 
 
 def predict(
@@ -30,7 +33,7 @@ def predict(
     with quiet():  # LiteRT announces its delegates on standard error
         pipeline = zoo.pipeline(name, backend)
         pipeline = pipeline if at is None else pipeline.at(at)
-        answers = [(raw, _predictions(pipeline, raw)) for raw in inputs]
+        answers = [(raw, _predictions(pipeline, raw, alone=len(inputs) == 1)) for raw in inputs]
     if plot:
         pipeline.plot(inputs[0], answers[0][1], plot)
     if as_json:
@@ -45,10 +48,12 @@ def predict(
             console.print(f"No keyword was heard ({keywords}).", soft_wrap=True, markup=False)
 
 
-def _predictions(pipeline: Any, raw: str) -> Any:
-    """Of several inputs, an error says which one it speaks of."""
+def _predictions(pipeline: Any, raw: str, alone: bool) -> Any:
+    """An error says which file, or which of several inputs, it speaks of."""
     try:
         return pipeline(raw)
     except InvalidInput as error:
-        text = str(error)
-        raise InvalidInput(text if text.startswith(raw) else f"{raw}: {text}") from error
+        text, is_file = str(error), os.path.isfile(raw)
+        if text.startswith(raw) or (alone and not is_file):
+            raise
+        raise InvalidInput(f"{raw if is_file or len(raw) <= SHOWN else raw[:SHOWN] + '…'}: {text}") from error

@@ -42,6 +42,8 @@ def read(path: str | Path) -> tuple[np.ndarray, int]:
     samples that are no numbers.
     """
     path = Path(path)
+    if path.is_dir():
+        raise InvalidInput(f"{path} is a folder: give a WAV file.")
     if not path.is_file():
         raise InvalidInput(f"{path} does not exist.")
     content = path.read_bytes()

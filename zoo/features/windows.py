@@ -36,7 +36,7 @@ def read(path: str | Path) -> np.ndarray:
     path = Path(path)
     kind = path.suffix.lower()
     if kind not in (".npy", ".csv"):
-        raise InvalidInput(f"{path} is neither .npy nor .csv: save the recording [time, feature] as one of these.")
+        raise InvalidInput(f"{path} is neither .npy nor .csv: save the array as one of these.")
     if not path.is_file():
         raise InvalidInput(f"{path} does not exist.")
     if path.stat().st_size == 0:

@@ -12,7 +12,7 @@ from zoo.errors import InvalidInput, MissingDependency
 if TYPE_CHECKING:
     from zoo.inspection.inspect import Inspection
 
-LINES = 6  # up to so many units are lines, more are rows of a map
+LINES, FEATURES = 6, 12  # up to so many units and features are lines, more are rows of a map
 FORMATS = (".png", ".svg", ".pdf")
 STATES = ("cell_state", "hidden_state", "candidate")
 
@@ -36,7 +36,7 @@ def draw(found: "Inspection", path: Path, axis: Axis) -> Path:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise MissingDependency("Pictures need matplotlib: pip install matplotlib.") from error
+        raise MissingDependency("Pictures need matplotlib: pip install 'recurrent-zoo[plot]'.") from error
     columns = [found.signals, found.backward] if found.backward else [found.signals]
     rows = 1 + len(found.signals)
     figure = Figure(figsize=(9.5 if len(columns) == 1 else 14, 1.4 + 1.3 * rows), layout="constrained")
@@ -45,16 +45,19 @@ def draw(found: "Inspection", path: Path, axis: Axis) -> Path:
     )
     for column, signals in enumerate(columns):
         _column(grid[:, column], found, signals, axis)
-    figure.suptitle(_title(found), fontsize=12)
+    figure.suptitle(_title(found, axis), fontsize=12)
     figure.savefig(path, dpi=110)
     return path
 
 
-def _title(found: "Inspection") -> str:
+def _title(found: "Inspection", axis: Axis) -> str:
     """What is drawn, and how to read it."""
-    if len(found.units) <= LINES:
-        return f"{found.layer}: {found.cell}, units {', '.join(map(str, found.units))}"
-    return f"{found.layer}: {found.cell}, {len(found.units)} units, a row each; units that act alike side by side"
+    what = f"units {', '.join(map(str, found.units))}"
+    if len(found.units) > LINES:
+        what = f"{len(found.units)} units, a row each; units that act alike side by side"
+    lines = axis.words is None and np.prod(found.inputs.shape[2:]) <= FEATURES
+    unit = f"\ninput in {axis.unit}" if axis.unit and lines else ""
+    return f"{found.layer}: {found.cell}, {what}{unit}"
 
 
 def _column(panels: Any, found: "Inspection", signals: dict[str, np.ndarray], axis: Axis) -> None:
@@ -104,7 +107,8 @@ def _alike(values: np.ndarray) -> np.ndarray:
 
 
 def _input(panel: Any, x: np.ndarray, end: float, axis: Axis) -> None:
-    """A line a feature; or the words, each above its step."""
+    """A line a feature, or beyond `FEATURES` a row, each from its lowest (white) to its highest (black); or the words,
+    each above its step."""
     panel.set_ylabel("input", rotation=0, ha="right", va="center")
     if axis.words is not None:
         panel.set_yticks([])
@@ -113,18 +117,23 @@ def _input(panel: Any, x: np.ndarray, end: float, axis: Axis) -> None:
             panel.text(step + 0.5, 0.06, word, rotation=90, ha="center", va="bottom", fontsize=9)
         return
     x = x.reshape(len(x), -1)
+    if x.shape[1] > FEATURES:
+        low, high = x.min(0), x.max(0)
+        rows = (x - low) / np.where(high > low, high - low, 1)
+        panel.imshow(rows.T, aspect="auto", interpolation="nearest", extent=(0, end, x.shape[1], 0), cmap="Greys")
+        panel.set_ylabel(f"input,\n{x.shape[1]} features", rotation=0, ha="right", va="center")
+        panel.set_yticks([])
+        return
     panel.plot(_middles(len(x), end), x, linewidth=1, label=[str(index) for index in range(x.shape[1])])
-    if 1 < x.shape[1] <= 12:
-        _legend(panel, f"feature, {axis.unit}" if axis.unit else "feature")
-    elif x.shape[1] == 1:
-        panel.text(1, 1.03, axis.unit, transform=panel.transAxes, ha="right", va="bottom", fontsize=8)
+    if x.shape[1] > 1:
+        _legend(panel, "feature")
 
 
 def _legend(panel: Any, title: str) -> None:
     """Above the panel, on one line, so that every panel keeps the same width."""
     handles, labels = panel.get_legend_handles_labels()
     head = panel.plot([], [], " ")[0]
-    panel.legend(
+    legend = panel.legend(
         [head, *handles],
         [title, *labels],
         fontsize=8,
@@ -135,6 +144,7 @@ def _legend(panel: Any, title: str) -> None:
         handlelength=1.2,
         columnspacing=0.9,
     )
+    legend.set_in_layout(False)  # one that is wider than its panel would make every panel narrower
 
 
 def _middles(steps: int, end: float) -> np.ndarray:

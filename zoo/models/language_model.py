@@ -54,7 +54,10 @@ def build(config: Config) -> keras.Model:
         x = _layer(config, units, f"{config.recurrence}_{place}")(x)
         x = _hidden(x, config.output_dropout if place == last else config.dropout, f"dropout_{place}")
     # Functional model
-    logits = embedding(x, reverse=True) if config.tied else keras.layers.Dense(config.vocabulary, name="logits")(x)
+    if config.tied:
+        logits = keras.layers.Identity(name="logits")(embedding(x, reverse=True))
+    else:
+        logits = keras.layers.Dense(config.vocabulary, name="logits")(x)
     return keras.Model(tokens, logits, name="language_model")
 
 

@@ -119,7 +119,7 @@ def recipe(name: str, summary: str, config: dict[str, Any]) -> Recipe:
                 Published(
                     0.963,
                     "streaming CRNN, 12 labels, trained on the full data set: another split, not comparable",
-                    "Rybakov, Kononenko, Subrahmanya, Visontai, Laurenzo 2020, arXiv:2005.06720 (from memory)",
+                    "Rybakov, Kononenko, Subrahmanya, Visontai, Laurenzo 2020, arXiv:2005.06720",
                 ),
             ),
             sample_rate=float(kws.RATE),

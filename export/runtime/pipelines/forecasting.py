@@ -88,7 +88,7 @@ class Forecasting(Pipeline):
             panel.set_ylabel(_with_unit(name, unit))
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower right", ncols=3, frameon=False)
         panels[0].set_title(f"{self.spec.name}: {Path(source).name}, {_title(answers)}", fontsize=10)
-        panels[-1].set_xlabel("date" if dates else "row of the table")
+        picture.label_rows(panels[-1], bool(dates))
         picture.save(figure, path)
 
     def _read(self, raw: Any) -> tuple[str, np.ndarray, list[datetime] | None]:

@@ -72,14 +72,13 @@ class QuantileForecasting(Pipeline):
 
     def plot(self, raw: Any, answers: Sequence[Outlook], path: Path) -> None:
         """The past, the interval, the middle and, where the table goes on, the truth."""
-        source, features, _ = self._read(raw)
+        source, features, dates = self._read(raw)
         figure, (panel,) = picture.axes(1, height=3.4)
         last = answers[0].row - 1
-        past = np.arange(last - self.spec.config["look_back"] + 1, last + 1)
-        ahead = [answer.row for answer in answers]
-        panel.plot(
-            past, _gaps(features[past[0] - 1 : last, 0]), color="0.35", marker=".", markersize=4, label="history"
-        )
+        first = last - self.spec.config["look_back"]
+        past: Any = dates[first:last] if dates else range(first + 1, last + 1)
+        ahead: Any = [datetime.fromisoformat(answer.when) if answer.when else answer.row for answer in answers]
+        panel.plot(past, _gaps(features[first:last, 0]), color="0.35", marker=".", markersize=4, label="history")
         if any(answer.truth is not None for answer in answers):
             truth = [np.nan if answer.truth is None else answer.truth for answer in answers]
             panel.plot(ahead, truth, color="black", linestyle=":", marker=".", markersize=4, label="truth")
@@ -87,9 +86,10 @@ class QuantileForecasting(Pipeline):
             ahead, [a.p10 for a in answers], [a.p90 for a in answers], alpha=0.3, label="P10 to P90", linewidth=0
         )
         panel.plot(ahead, [answer.p50 for answer in answers], color="tab:blue", label="P50")
-        panel.axvline(last + 0.5, color="0.8", linewidth=0.8)
+        panel.axvline(past[-1] + (ahead[0] - past[-1]) / 2, color="0.8", linewidth=0.8)
         figure.legend(*panel.get_legend_handles_labels(), loc="outside lower right", ncols=4, frameon=False)
-        panel.set(xlabel="row of the table", ylabel="PM2.5, µg/m³", ylim=(0, None))
+        panel.set(ylabel="PM2.5, µg/m³", ylim=(0, None))
+        picture.label_rows(panel, bool(dates))
         panel.set_title(
             f"{self.spec.name}: {Path(source).name}, from {answers[0].when or f'row {answers[0].row}'}", fontsize=10
         )
