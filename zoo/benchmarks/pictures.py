@@ -115,6 +115,7 @@ def _points(panel: Any, rows: Rows) -> None:
     from zoo.evaluation import metric
 
     unit = 100 if metric(str(rows[0]["metric"])).percent else 1
+    heights = {row["model"]: float(row["score"]) for row in rows}
     for name in _distinct(rows, "model"):
         own = [(float(row["bytes"]) / 1024, unit * float(row["score"]), row) for row in rows if row["model"] == name]
         own.sort(key=lambda point: point[0])
@@ -124,7 +125,10 @@ def _points(panel: Any, rows: Rows) -> None:
             panel.plot(x, y, "o", markersize=5, color=_COLOURS.get(title), label=title, zorder=2)
         x, y, _ = own[-1]
         short = str(name).partition(".")[0]
-        panel.annotate(short, (x, y), xytext=(4, 5), textcoords="offset points", fontsize=7, ha="right")
+        beyond = [height - heights[name] for other, height in heights.items() if other != name]
+        below = min(beyond, key=abs, default=0.0) > 0  # away from the nearest other
+        offset = (4, -11 if below else 5)
+        panel.annotate(short, (x, y), xytext=offset, textcoords="offset points", fontsize=7, ha="right")
     _at_least(panel, [unit * float(row["score"]) for row in rows], 1.0 if unit == 100 else 0.02)
 
 

@@ -1,7 +1,7 @@
 """bilstm_ctc.fsdd: one bidirectional LSTM layer transcribes strings of three to seven spoken digits.
 
 Run:      zoo train bilstm_ctc.fsdd --seed 0
-Cost:     27 minutes on one of 2 shared CPU cores.
+Cost:     10 minutes on a free CPU core, 27 on a busy one.
 Data:     strings of the takes of the Free Spoken Digit Dataset, see zoo/datasets/fsdd_strings.py; test strings are
           made of test takes alone.
 Expect:   test word error rate 1.15 %, greedy or by prefix beam search (seed 0, the only one so far); 1.8 % on

@@ -1,7 +1,7 @@
 """bilstm.ewt_pos: universal parts of speech, from words and their characters.
 
 Run:      zoo train bilstm.ewt_pos --seed 0
-Cost:     14 minutes on 2 busy CPU cores, one more for the word vectors.
+Cost:     8 to 14 minutes on 2 busy CPU cores, one more for the word vectors.
 Data:     Universal Dependencies English Web Treebank 2.16, official split, the treebank's own words; word vectors from
           the training reviews of IMDb, without labels.
 Expect:   test accuracy of the tags 95.4 % (seed 0, the only one so far); published: word BiLSTM with GloVe 88.3 %,

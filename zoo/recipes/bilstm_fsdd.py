@@ -2,7 +2,7 @@
 
 Run:      zoo train bilstm.fsdd --seed 0
           python -m zoo.benchmarks.speakers bilstm.fsdd (each speaker held out once)
-Cost:     about 2 minutes on 2 shared CPU cores.
+Cost:     2 to 4 minutes on 2 shared CPU cores.
 Data:     Free Spoken Digit Dataset, official split: takes 0 to 4 of each digit and speaker are the test; takes 5 to 9
           are held out for validation.
 Expect:   test accuracy 99.0 ± 0.3 % over three seeds; shipped 99.3 (seed 0, 100.0 % on validation); a held-out

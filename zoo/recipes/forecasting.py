@@ -12,7 +12,8 @@ _LIMITS = (
 )
 _TRIED = (
     "For gru.etth1_192, by the squared error on validation, 0.968 with this recipe: 4 epochs in place of 8 0.967; 4 "
-    "epochs with squared errors as the loss 0.971, with a dropout of 0.7 0.972, with both 0.975.",
+    "epochs with squared errors as the loss 0.971, with a dropout of 0.7 0.972, with both 0.975; with what SegRNN was "
+    "trained with, squared errors, 24 rows a segment, 256 windows a batch and a learning rate of 0.001, 0.979.",
 )
 
 

@@ -17,6 +17,10 @@ _TRIED = (
     "The first recipe, for gru.fsdd: frames 16 ms apart, stretched by up to 0.2, noise from 5 dB, a dropout of 0.3, 20 "
     "epochs: 96.7 % on validation. Frames 20 ms apart, 0.15, 10 dB, 0.2, 20 epochs: 98.3 %. "
     "lstm.fsdd with these for 30 epochs: 98.3 %, for 60: 99.7 %.",
+    "lstm.fsdd, the last of 60 epochs, mean over takes 5 to 9, 25 to 29 and 45 to 49 as validation in turn: 99.3 %; "
+    "with up to 80 ms silenced in half of the examples 99.6 %, and then with the mean over time in place of the last "
+    "state 98.9 %. Without takes 10 to 14 in training, takes 5 to 9 are heard as well (98.7 %) as without takes 45 to "
+    "49 (98.5 %): takes that lie closer to those of the test would not help.",
 )
 
 

@@ -3,7 +3,7 @@
 Run:      zoo train gru.ettm1_96 --seed 0
 Cost:     6 minutes on one of 2 shared CPU cores.
 Data:     ETTm1, 12, 4 and 4 months of 30 days; every window of the part, stride 1.
-Expect:   standardised MSE 0.316, MAE 0.348 (seed 0, the only one so far).
+Expect:   standardised MSE 0.315 ± 0.001, MAE 0.348 over three seeds; shipped 0.315 (seed 2).
 Departs:  from SegRNN: units of the file in and out of the model, 256 units in place of 512, absolute in place of
           squared errors, AdamW with a cosine, weights averaged, 4 epochs in place of up to 30.
 """
