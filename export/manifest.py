@@ -152,13 +152,12 @@ def read(folder: Path) -> Bundle:
 def recorded(folder: Path) -> dict[str, str]:
     """Relative path -> sha256 of what the manifest or the card in a folder lists; nothing where it holds neither.
 
-    Raises UntrustedFile where it is damaged. A `manifest.json` of another program is none.
+    Raises UntrustedFile where it is damaged. A file of that name from another program is none.
     """
     path, card = folder / FILE, folder / CARD
     if path.is_file():
-        text = path.read_text("utf-8", "replace")
-        return read(folder).files if '"artifacts"' in text else {}
-    if not card.is_file():
+        return read(folder).files if "artifacts" in path.read_text("utf-8", "replace") else {}
+    if not card.is_file() or "multiply_adds_per_step" not in card.read_text("utf-8", "replace"):
         return {}
     try:
         return from_json(ModelSpec, card.read_text("utf-8")).files

@@ -117,12 +117,14 @@ def test_nesting_without_end_is_refused():
 
 def test_what_lies_beside_a_file_is_told_from_the_files_of_others(tmp_path):
     assert manifest.recorded(tmp_path) == {}
-    (tmp_path / "card.json").write_text("{")
+    (tmp_path / "card.json").write_text('{"name": "the card of another program"}')
+    assert manifest.recorded(tmp_path) == {}
+    (tmp_path / "card.json").write_text('{"multiply_adds_per_step": 1')
     with pytest.raises(UntrustedFile) as error:
         manifest.recorded(tmp_path)
     assert str(error.value) == (
-        f"{tmp_path}/card.json is not a card: Not JSON: Expecting property name enclosed in double quotes: "
-        "line 1 column 2 (char 1). Fetch it again."
+        f"{tmp_path}/card.json is not a card: Not JSON: Expecting ',' delimiter: line 1 column 29 (char 28). "
+        "Fetch it again."
     )
     (tmp_path / "manifest.json").write_text('{"short_name": "a page of the web"}')
     assert manifest.recorded(tmp_path) == {}
