@@ -156,13 +156,22 @@ def recorded(folder: Path) -> dict[str, str]:
     """
     path, card = folder / FILE, folder / CARD
     if path.is_file():
-        return read(folder).files if "artifacts" in path.read_text("utf-8", "replace") else {}
-    if not card.is_file() or "multiply_adds_per_step" not in card.read_text("utf-8", "replace"):
+        return read(folder).files if _may_be_ours(path, "artifacts") else {}
+    if not card.is_file() or not _may_be_ours(card, "multiply_adds_per_step"):
         return {}
     try:
         return from_json(ModelSpec, card.read_text("utf-8")).files
     except (InvalidInput, UnicodeDecodeError) as error:
         raise UntrustedFile(f"{card} is not a card: {error} Fetch it again.") from error
+
+
+def _may_be_ours(path: Path, field: str) -> bool:
+    """Whether it has this field, or is too damaged to tell."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        return True
+    return isinstance(found, dict) and field in found
 
 
 def verify_beside(path: Path) -> None:

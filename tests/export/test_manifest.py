@@ -119,7 +119,7 @@ def test_what_lies_beside_a_file_is_told_from_the_files_of_others(tmp_path):
     assert manifest.recorded(tmp_path) == {}
     (tmp_path / "card.json").write_text('{"name": "the card of another program"}')
     assert manifest.recorded(tmp_path) == {}
-    (tmp_path / "card.json").write_text('{"multiply_adds_per_step": 1')
+    (tmp_path / "card.json").write_text('{"multiply_adds_per_step": 1')  # cut short
     with pytest.raises(UntrustedFile) as error:
         manifest.recorded(tmp_path)
     assert str(error.value) == (
@@ -128,3 +128,10 @@ def test_what_lies_beside_a_file_is_told_from_the_files_of_others(tmp_path):
     )
     (tmp_path / "manifest.json").write_text('{"short_name": "a page of the web"}')
     assert manifest.recorded(tmp_path) == {}
+    (tmp_path / "manifest.json").write_text("")  # as a full disk leaves it
+    with pytest.raises(UntrustedFile) as error:
+        manifest.recorded(tmp_path)
+    assert str(error.value) == (
+        f"{tmp_path}/manifest.json is not a manifest: Not JSON: Expecting value: line 1 column 1 (char 0). "
+        "Export the model again."
+    )
