@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from zoo.errors import InvalidInput
+from zoo.features.probabilities import softmax
 
 SMOOTH = 10  # packets whose probabilities are averaged
 THRESHOLD = 0.5
@@ -70,8 +71,3 @@ def decide(logits: np.ndarray, threshold: float = THRESHOLD) -> np.ndarray:
     peaks = smoothed(logits).max(1)
     other = (peaks[:, 1] > threshold).astype(int)
     return np.where(peaks[:, 2:].max(1) > threshold, 2 + peaks[:, 2:].argmax(1), other)
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    shifted = np.exp(logits.astype("float64") - logits.max(-1, keepdims=True))
-    return shifted / shifted.sum(-1, keepdims=True)

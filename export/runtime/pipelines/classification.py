@@ -10,6 +10,7 @@ from export.runtime.executor import Executor
 from export.runtime.pipelines.base import Pipeline
 from zoo.errors import InvalidInput
 from zoo.features import windows
+from zoo.features.probabilities import ranked, softmax
 from zoo.spec import ModelSpec
 
 
@@ -66,16 +67,6 @@ class Classification(Pipeline):
         return [self._prediction(row, start, start + batch.shape[1]) for row, start in zip(rows, starts, strict=True)]
 
     def _prediction(self, probabilities: np.ndarray, start: int, end: int) -> Prediction:
-        order = np.argsort(-probabilities, kind="stable")
-        scores = {self.spec.labels[index]: float(probabilities[index]) for index in order}
+        scores = ranked(self.spec.labels, probabilities)
         label = next(iter(scores))
         return Prediction(label, scores[label], scores, start, end)
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """
-    >>> softmax(np.array([[0.0, 0.0], [1000.0, 0.0]])).tolist()
-    [[0.5, 0.5], [1.0, 0.0]]
-    """
-    shifted = np.exp(logits.astype("float64") - logits.max(-1, keepdims=True))
-    return shifted / shifted.sum(-1, keepdims=True)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from rich.text import Text
 
-from export.runtime.pipelines.classification import softmax
 from export.runtime.pipelines.text_classification import Labelled, TextClassification
 from zoo.features import text
+from zoo.features.probabilities import softmax
 from zoo.features.text import UNKNOWN
 
 WINDOW = 256  # words that are hidden in turn; of a longer text those of its most decided part

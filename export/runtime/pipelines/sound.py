@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from export.runtime.pipelines.base import Pipeline
-from export.runtime.pipelines.classification import softmax
 from zoo.errors import InvalidInput
 from zoo.features import audio, ctc, windows
 from zoo.features.keywords import THRESHOLD, Detector, Keyword
+from zoo.features.probabilities import ranked, softmax
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,7 @@ class SoundClassification(_Listening):
         return [self._heard(row) for row in softmax(self._answer(self._waves(raw)))]
 
     def _heard(self, probabilities: np.ndarray) -> Heard:
-        order = np.argsort(-probabilities, kind="stable")
-        scores = {self.spec.labels[index]: float(probabilities[index]) for index in order}
+        scores = ranked(self.spec.labels, probabilities)
         label = next(iter(scores))
         return Heard(label, scores[label], scores)
 

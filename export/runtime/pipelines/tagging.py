@@ -7,10 +7,10 @@ import numpy as np
 
 from export.runtime.executor import Executor
 from export.runtime.pipelines.base import Pipeline
-from export.runtime.pipelines.classification import softmax
 from zoo import registry
 from zoo.errors import InvalidInput
 from zoo.features import text, words
+from zoo.features.probabilities import softmax
 from zoo.spec import ModelSpec
 
 

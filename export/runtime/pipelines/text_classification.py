@@ -7,9 +7,9 @@ import numpy as np
 
 from export.runtime.executor import Executor
 from export.runtime.pipelines.base import Pipeline
-from export.runtime.pipelines.classification import softmax
 from zoo import registry
 from zoo.features import text
+from zoo.features.probabilities import ranked, softmax
 from zoo.spec import ModelSpec
 
 
@@ -48,7 +48,6 @@ class TextClassification(Pipeline):
         return [self._labelled(item, row) for item, row in zip(given, rows, strict=True)]
 
     def _labelled(self, item: str, probabilities: np.ndarray) -> Labelled:
-        order = np.argsort(-probabilities, kind="stable")
-        scores = {self.spec.labels[index]: float(probabilities[index]) for index in order}
+        scores = ranked(self.spec.labels, probabilities)
         label = next(iter(scores))
         return Labelled(item, label, scores[label], scores)
