@@ -29,6 +29,58 @@ def test_a_faster_voice_is_a_higher_one():
     assert abs(peaks[1] / peaks[0] - speed) < 0.02 and abs(speed - 1) > 0.02
 
 
+@pytest.mark.parametrize("speed", [0.78, 1.0, 1.28])
+def test_another_pace_keeps_pitch_and_loudness(speed):
+    tone = np.sin(np.arange(16_000) * 2 * np.pi * 300 / 16_000).astype("float32")
+    found = sound.paced(tone, speed, 16_000)
+    assert len(found) == int(16_000 / speed)
+    spectrum = np.abs(np.fft.rfft(found[500:-1000] * np.hanning(len(found) - 1500), 65_536))
+    assert spectrum.argmax() * 16_000 / 65_536 == pytest.approx(300, abs=0.5)
+    assert sound.power(found[500:-1000]) == pytest.approx(np.sqrt(0.5), rel=0.01)
+
+
+def test_a_gap_is_20_to_100_ms_of_silence():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        silent = np.flatnonzero(sound._with_gap(rng, np.ones(32_000, "float32"), 16_000) == 0)
+        assert np.ptp(silent) == len(silent) - 1 and len(silent) <= 1600
+        assert len(silent) >= 320 or silent[-1] == 31_999
+
+
+def test_a_room_adds_echoes_behind_each_sound_alone():
+    click = np.zeros(16_000, "float32")
+    click[4000] = 1
+    found = sound._in_room(np.random.default_rng(0), click, 16_000)
+    assert len(found) == 16_000 and found[4000] == pytest.approx(1, abs=1e-6)
+    np.testing.assert_allclose(found[:4000], 0, atol=1e-6)
+    np.testing.assert_allclose(found[4000 + 3200 :], 0, atol=1e-6)
+    assert sound.power(found[4001:4400]) > 0 and sound.power(found[4001:4400]) > 3 * sound.power(found[6000:7200])
+
+
+def test_an_equaliser_changes_the_timbre_by_8_db_at_most_and_nothing_in_time():
+    click = np.zeros(4000, "float32")
+    click[2000] = 1
+    for seed in range(5):
+        found = sound._equalised(np.random.default_rng(seed), click)
+        gains = 20 * np.log10(np.abs(np.fft.rfft(found)))
+        assert len(found) == 4000 and np.abs(found).argmax() == 2000
+        assert np.abs(gains).max() < 8.5 and np.ptp(gains) > 1
+
+
+def test_a_filter_is_a_convolution():
+    rng = np.random.default_rng(0)
+    wave, taps = rng.normal(size=1000), rng.normal(size=77)
+    np.testing.assert_allclose(sound._filtered(wave, taps), np.convolve(wave, taps), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("samples", [40, 700, 16_000])
+def test_any_wave_can_be_said_elsewhere(samples):
+    wave = np.sin(np.arange(samples) * 0.1).astype("float32")
+    for seed in range(20):
+        found = sound.elsewhere(np.random.default_rng(seed), wave, 16_000)
+        assert found.dtype == np.float32 and np.isfinite(found).all() and 0.75 < len(found) / samples < 1.3
+
+
 def test_examples_have_one_length_and_peaks_over_a_wide_range():
     split = Split(np.repeat(TONES.x, 40, 0), np.repeat(TONES.y, 40))
     found = sound.augment(np.random.default_rng(0), split, length=2000)
