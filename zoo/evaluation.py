@@ -51,8 +51,10 @@ class Metric:
         return self.of == "tokens"
 
     def better(self, value: float, other: float) -> bool:
-        """Whether `value` is at least as good as `other`; anything is as good as NaN."""
-        return math.isnan(other) or (value >= other if self.higher_is_better else value <= other)
+        """Whether `value` is at least as good as `other`; any number is better than NaN."""
+        if math.isnan(value) or math.isnan(other):
+            return not math.isnan(value)
+        return value >= other if self.higher_is_better else value <= other
 
 
 def accuracy(y: np.ndarray, logits: np.ndarray) -> float:

@@ -97,11 +97,13 @@ def test_a_bias_of_another_layer_raises():
     )
 
 
-@pytest.mark.parametrize("longest", [2, 0, -5, float("nan")])
-def test_a_time_too_short_raises(longest):
+@pytest.mark.parametrize("longest", [2, 0, -5, float("nan"), float("inf")])
+def test_a_time_that_is_too_short_or_no_number_raises(longest):
     with pytest.raises(InvalidInput) as error:
         ChronoBias(longest, 8)
-    assert str(error.value) == (f"longest={longest!r} is too short to spread time scales over: give 3 steps or more.")
+    assert str(error.value) == (
+        f"longest={longest!r} is no number of steps to spread time scales over: give 3 or more."
+    )
 
 
 def test_gates_of_no_cell_raise():

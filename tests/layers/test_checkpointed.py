@@ -169,11 +169,38 @@ def test_what_cannot_be_cut_is_refused():
     )
     with pytest.raises(InvalidInput, match=r"^Layer 'rnn' has cell_rate=0\.5: "):
         Checkpointed(RNN(ZoneoutCell(LSTMCell(3), cell_rate=0.5), name="rnn"))
+    inside = RNN(ZoneoutCell(LSTMCell(3, dropout=0.5)), name="rnn")
+    with pytest.raises(InvalidInput, match=r"^Layer 'rnn' has dropout=0\.5: "):
+        Checkpointed(inside)
+    fails(
+        lambda: Checkpointed(RNN([LSTMCell(3), LSTMCell(2)], name="rnn")),
+        "Layer 'rnn' has 2 cells: give each a layer of its own.",
+    )
+    fails(
+        lambda: Checkpointed(GRU(3, name="gru", activity_regularizer="l2")),
+        "Layer 'gru' has an activity_regularizer, which would be lost between the segments. "
+        "Put an ActivityRegularization layer behind it instead.",
+    )
+    fails(
+        lambda: keras.layers.Bidirectional(Checkpointed(GRU(3))),
+        "Checkpointed cannot stand inside Bidirectional: wrap each direction, and join the two yourself.",
+    )
     for name in ("stateful", "unroll", "go_backwards"):
         fails(
             lambda name=name: Checkpointed(GRU(3, name="gru", **{name: True})),
             f"Layer 'gru' has {name}=True, which Checkpointed cannot run in segments.",
         )
+
+
+def test_one_state_needs_no_list():
+    wrapped, state = Checkpointed(GRU(3)), np.ones((2, 3), "float32")
+    one, listed = (wrapped(X, initial_state=given, training=True) for given in (state, [state]))
+    np.testing.assert_array_equal(one, listed)
+
+
+def test_a_sequence_of_no_steps_is_refused():
+    with pytest.raises(InvalidInput, match=r"Layer 'gru' was given a sequence of 0 steps: give at least 1\."):
+        Checkpointed(GRU(3, name="gru"))(X[:, :0], training=True)
 
 
 def test_a_sequence_of_unknown_length_is_refused_in_training():

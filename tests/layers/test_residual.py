@@ -6,7 +6,7 @@ import pytest
 
 from tests import oracle
 from tests.cells.family import B, D, H, T, arrays, close
-from zoo import layers
+from zoo import cells, layers
 from zoo.errors import InvalidInput
 
 # Keras writes variables with np.array(variable), and TensorFlow's __array__ lacks NumPy 2's copy keyword.
@@ -82,3 +82,27 @@ def test_a_layer_that_changes_the_width_raises():
         "Layer 'narrow' of ResidualStack 'stack' turns width 4 into 3, so the two cannot be added: "
         "only the first layer may change the width."
     )
+
+
+@pytest.mark.parametrize("wrap", [lambda layer: layer, layers.WeightDrop], ids=["plain", "wrapped"])
+def test_a_layer_that_reads_backwards_raises(wrap):
+    layer = wrap(gru(go_backwards=True))
+    stack = layers.ResidualStack([layer], name="stack")
+    with pytest.raises(InvalidInput) as error:
+        stack.build((B, T, H))
+    assert str(error.value) == (
+        f"Layer {layer.name!r} of ResidualStack 'stack' has go_backwards=True: its first step would be added "
+        "to the last one of what goes into it. Put it in a Bidirectional, or outside the stack."
+    )
+
+
+@pytest.mark.parametrize("dtype", ["float64", "mixed_bfloat16"])
+def test_a_wrapper_computes_in_the_precision_of_what_is_inside(dtype):
+    x = np.zeros((B, T, H), "f")
+
+    def inner():
+        return layers.RNN(cells.PeepholeLSTMCell(H, dtype=dtype), return_sequences=True)
+
+    for layer in (inner(), layers.ResidualStack([inner()]), layers.WeightDrop(inner()), layers.Checkpointed(inner())):
+        for training in (False, True):
+            assert layer(x, training=training).dtype == layer.compute_dtype == keras.DTypePolicy(dtype).compute_dtype

@@ -49,7 +49,7 @@ def test_a_metric_says_which_value_is_better(name, first_is_better):
 
 def test_anything_is_as_good_as_no_number():
     better = evaluation.metric("accuracy").better
-    assert better(0.1, float("nan")) and not better(float("nan"), 0.1)
+    assert better(0.1, float("nan")) and not better(float("nan"), 0.1) and not better(float("nan"), float("nan"))
 
 
 def test_an_unknown_metric_is_refused():

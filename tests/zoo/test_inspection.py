@@ -1,11 +1,14 @@
 """Looking inside a model: every gate and state against the NumPy oracle."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
 
 import zoo
 from tests import oracle
+from zoo import layers
 from zoo.errors import InvalidInput
 from zoo.inspection import inspect, picture
 from zoo.layers import GRU, LSTM, PeepholeLSTM
@@ -134,6 +137,77 @@ def test_a_cell_of_other_gates_shows_its_states():
     found = inspect(model, X)
     assert list(found.signals) == ["cell_state", "hidden_state"]
     np.testing.assert_allclose(found["hidden_state"], model.predict(X, verbose=0), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [keras.layers.SimpleRNN, layers.IndRNN, layers.LayerNormGRU, layers.MinGRU, layers.MinLSTM, layers.MinimalGated],
+)
+def test_a_cell_of_one_state_shows_its_hidden_state(kind):
+    model = model_of(kind(UNITS, return_sequences=True))
+    found = inspect(model, X)
+    assert list(found.signals) == ["hidden_state"]
+    np.testing.assert_allclose(found["hidden_state"], model.predict(X, verbose=0), atol=1e-5)
+
+
+@pytest.mark.parametrize(("units", "projection"), [(5, 2), (2, 5)])
+def test_states_of_two_widths_are_whole(units, projection, tmp_path):
+    model = model_of(layers.ProjectedLSTM(units, projection_units=projection, return_sequences=True))
+    found = inspect(model, X)
+    assert found["cell_state"].shape == (2, STEPS, units)
+    np.testing.assert_allclose(found["hidden_state"], model.predict(X, verbose=0), atol=1e-5)
+    assert found.plot(tmp_path / "states.png").stat().st_size
+    with pytest.raises(InvalidInput) as error:
+        inspect(model, X, units=[2])
+    assert str(error.value).endswith(" has no unit 2: choose from 0 to 1.")
+
+
+def test_a_stateful_layer_starts_from_its_states_and_keeps_them():
+    x = keras.Input(batch_shape=(2, None, 4))
+    layer = LSTM(UNITS, stateful=True, return_sequences=True)
+    model = keras.Model(x, layer(x))
+    model.predict(X, verbose=0)
+    before = [state.numpy() for state in layer.states]
+    found = inspect(model, X)
+    for state, value in zip(layer.states, before, strict=True):
+        np.testing.assert_array_equal(state.numpy(), value)
+    np.testing.assert_allclose(found["hidden_state"], model.predict(X, verbose=0), atol=1e-5)
+
+
+def test_several_cells_and_models_without_inputs_are_refused():
+    several = model_of(keras.layers.RNN([keras.layers.GRUCell(2), keras.layers.GRUCell(3)], name="several"))
+    for model, text in (
+        (several, "Layer 'several' has 2 cells: `inspect` looks into one. Give each its own layer."),
+        (
+            keras.Sequential([LSTM(2)], name="unbuilt"),
+            "Model 'unbuilt' has no inputs of its own: build it, or wrap it as keras.Model(x, y).",
+        ),
+    ):
+        with pytest.raises(InvalidInput) as error:
+            inspect(model, X)
+        assert str(error.value) == text
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_example_that_is_masked_throughout_can_be_drawn(tmp_path):
+    x = X.copy()
+    x[1] = 0
+    found = inspect(model_of(LSTM(8), masked=True), x)
+    assert found.plot(tmp_path / "states.png", example=1).stat().st_size
+
+
+def test_masked_steps_are_neither_counted_nor_lost(tmp_path, zoo_command):
+    x = X.copy()
+    x[:, :4] = 0
+    model = model_of(LSTM(UNITS), masked=True)
+    model.save(tmp_path / "model.keras")
+    np.save(tmp_path / "x.npy", x[:1])
+    found = inspect(model, x[:1])
+    ran = zoo_command("inspect", tmp_path / "model.keras", tmp_path / "x.npy", "--arrays", tmp_path / "a.npz", "--json")
+    gate = next(row for row in json.loads(ran.out)["signals"] if row["signal"] == "input_gate")
+    assert gate["mean"] == pytest.approx(float(found["input_gate"][:, 4:].mean()), abs=1e-6)
+    with np.load(tmp_path / "a.npz") as arrays:
+        np.testing.assert_array_equal(arrays["mask"], x[:1].any(-1))
 
 
 def test_the_model_is_as_it_was():

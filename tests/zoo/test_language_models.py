@@ -111,6 +111,13 @@ def test_a_tied_embedding_scores_with_its_own_matrix_and_keeps_its_bias(tmp_path
     np.testing.assert_array_equal(layer.bias, bias)
 
 
+def test_tokens_of_any_type_are_masked_and_hidden_states_are_not():
+    layer = TiedEmbedding(5, 3, mask_zero=True)
+    for dtype in ("int32", "float32"):
+        np.testing.assert_array_equal(layer(np.array([[1, 0]], dtype))._keras_mask, [[True, False]])
+    assert getattr(layer(layer(np.array([[1, 0]])), reverse=True), "_keras_mask", None) is None
+
+
 def test_attention_matches_numpy_and_does_not_look_at_padding():
     query, keys, values = RNG.normal(size=(2, 3, 4)), RNG.normal(size=(2, 5, 4)), RNG.normal(size=(2, 5, 6))
     valid = np.arange(5) < np.array([[3], [5]])

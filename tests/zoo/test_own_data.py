@@ -94,8 +94,19 @@ BAD = {
         {"x": X, "y": np.eye(4, dtype=int)[Y]},
         ": y has shape [20, 4]; classes are one number or name an example.",
     ),
+    "scalar": ({"x": X, "y": np.array(1)}, ": y is a single number; it holds one for each of the 20 examples."),
+    "all below": ({"x": X, "y": -Y - 1}, ": y holds -4; classes are integers from 0 up, or names."),
+    "names in two rows": (
+        {"x": X, "y": Y, "labels": [["a", "b"], ["c", "d"]]},
+        ": labels has shape [2, 2]; it is a list of names.",
+    ),
+    "too large": (
+        {"x": np.where(X > 2, 1e300, X.astype("float64")), "y": Y},
+        f": x holds inf at {np.argwhere(X > 2)[0].tolist()}. Fill or drop it.",
+    ),
     "float classes": ({"x": X, "y": Y + 0.5}, ": y has dtype float64; classes are integers from 0 up, or names."),
-    "below": ({"x": X, "y": Y - 1}, ": y[0] is -1; the 3 classes are 0 to 2."),
+    "below": ({"x": X, "y": Y - 1}, ": y holds -1; classes are integers from 0 up, or names."),
+    "below, with names": ({"x": X, "y": Y - 1, "labels": list("abcd")}, ": y[0] is -1; the 4 classes are 0 to 3."),
     "above": ({"x": X, "y": Y, "labels": ["a", "b"]}, ": y[2] is 2; the 2 classes are 0 to 1."),
     "one class": ({"x": X, "y": Y * 0}, ": y has one class, '0'; there must be two or more to tell apart."),
     "twice": ({"x": X, "y": Y, "labels": list("aabc")}, ": labels ['a', 'a', 'b', 'c'] name a class twice."),
@@ -121,10 +132,18 @@ def test_bad_data_is_refused_by_name(file, case):
 
 
 def test_values_must_be_finite_numbers(file):
-    path = file(x=X, y=np.full(20, np.inf))
+    for y in (np.full(20, np.inf), np.full(20, 1e300), np.zeros((20, 0)), np.full(20, "a")):
+        path = file(x=X, y=y)
+        with pytest.raises(InvalidInput) as error:
+            read(path, classes=False)
+        assert str(error.value) == f"{path}: y must hold finite numbers [examples] or [examples, values]."
+
+
+def test_every_part_has_as_many_values(file):
+    path = file(x=X, y=RNG.normal(size=(20, 2)), x_test=X, y_test=RNG.normal(size=(20, 3)))
     with pytest.raises(InvalidInput) as error:
         read(path, classes=False)
-    assert str(error.value) == f"{path}: y must hold finite numbers [examples] or [examples, values]."
+    assert str(error.value) == f"{path}: y has 2 values an example, y_test has 3."
 
 
 def test_python_objects_are_never_loaded(file):
@@ -163,6 +182,27 @@ def test_a_recipe_is_fitted_to_few_examples(file):
     assert fitted.changed["data"].startswith("sha256:")
     many = own_data.fitted(recipes.get("lstm.adding"), datasets.get("adding"))
     assert (many.batch_size, many.average) == (100, 0.0)
+
+
+def test_several_values_an_example_are_learned_each(file, tmp_path):
+    x = RNG.random((64, 4, 2)).astype("float32")
+    data = read(file(x=x, y=np.tile([0.0, 1.0, 2.0], (64, 1))), features=2, classes=False)
+    adding = recipes.get("lstm.adding")
+    recipe = dataclasses.replace(adding, config={**adding.config, "units": [2]}, learning_rate=0.1)
+    found = training.train(own_data.fitted(recipe, data, 20), tmp_path / "run", epochs=20, dataset=data)
+    assert found.model.output_shape == (None, 3)
+    np.testing.assert_allclose(found.model.predict(x, verbose=0).mean(0), [0, 1, 2], atol=0.2)
+
+
+def test_the_augmentation_of_a_recipe_is_for_its_own_data(file):
+    assert recipes.get("gru.har").augment and not own_data.fitted(recipes.get("gru.har"), read(file(x=X, y=Y))).augment
+
+
+def test_a_batch_larger_than_the_data_trains_nothing(file, tmp_path):
+    data = read(file(x=X, y=Y))
+    with pytest.raises(InvalidInput) as error:
+        training.train(dataclasses.replace(RECIPE, batch_size=17), tmp_path / "run", dataset=data)
+    assert str(error.value) == "batch_size=17 is more than the training split holds: nothing is trained."
 
 
 def test_a_recipe_of_another_kind_takes_no_data():
@@ -257,6 +297,14 @@ WRONG = {
         "sets 'config.dropout' to 7.0; it must be from 0 up to, not including, 1."
     ),
     '{"recipe": "gru.har", "settings": {"weight_decay": -1}}': "sets 'weight_decay' to -1; it must be 0 or more.",
+    '{"recipe": "gru.har", "settings": {"batch_size": 0}}': "sets 'batch_size' to 0; it must be 1 or more.",
+    '{"recipe": "gru.har", "settings": {"learning_rate": NaN}}': "sets 'learning_rate' to nan; it must be 0 or more.",
+    '{"recipe": "gru.har", "settings": {"config.units": [2.5]}}': (
+        "sets 'config.units' to [2.5]; it must be like [4], which gru.har has."
+    ),
+    '{"recipe": "gru.har", "settings": {"config.units": []}}': (
+        "sets 'config.units' to []; it must be like [4], which gru.har has."
+    ),
 }
 
 
@@ -275,6 +323,11 @@ def test_an_override_that_is_no_json_or_sets_what_is_not_there_is_refused(tmp_pa
         override.read(path, RECIPE)
     path.write_text("{")
     with pytest.raises(InvalidInput, match=r"best\.json is not JSON: "):
+        override.read(path, RECIPE)
+    path.write_text('{"recipe": "gru.har", "settings": {"config.features": 5}}')
+    with pytest.raises(
+        InvalidInput, match=r"best\.json sets 'config\.features', which gru\.har does not have; it has "
+    ):
         override.read(path, RECIPE)
     path.write_text('{"recipe": "gru.har", "settings": {"lr": 1}}')
     with pytest.raises(

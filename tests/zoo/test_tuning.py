@@ -1,7 +1,9 @@
 """Studies: the default first, cut short, continued after any end, written as an override."""
 
 import dataclasses
+import itertools
 import json
+import math
 import os
 import shutil
 import signal
@@ -122,6 +124,44 @@ def test_a_trial_that_falls_behind_is_cut_short(tmp_path, monkeypatch):
     monkeypatch.setattr(study.training, "train", train)
     found = run(tmp_path / "study.db", trials=3, epochs=5)
     assert [(trial.epochs, trial.pruned) for trial in found.trials] == [(5, False), (2, True), (2, True)]
+
+
+def test_a_trial_cut_short_has_the_best_it_reached(tmp_path, monkeypatch):
+    values = {0: [0.1], 1: [0.15, 0.3, math.nan]}
+    numbers = itertools.count()
+
+    def train(recipe, folder, *, seed, epochs, dataset, report):
+        for epoch, value in enumerate(values[next(numbers)], 1):
+            report(training_step(epoch, epochs, value))
+        return type("Trained", (), {"validation": 0.1})
+
+    monkeypatch.setattr(study.training, "train", train)
+    assert [trial.value for trial in run(tmp_path / "study.db").trials] == [0.1, 0.15]
+
+
+def test_trials_that_all_diverge_are_named(tmp_path, monkeypatch):
+    def train(recipe, folder, *, seed, epochs, dataset, report):
+        report(training_step(1, epochs, math.nan))
+
+    monkeypatch.setattr(study.training, "train", train)
+    text = "None of the 2 trials came to a finite score: look at the data, or try more."
+    fails(InvalidInput, lambda: run(tmp_path / "study.db"), text)
+
+
+def test_a_seed_is_checked_before_the_study_is_made(tmp_path):
+    text = f"seed=-1 is no seed: give a whole number from 0 to {2**32 - 1}."
+    fails(InvalidInput, lambda: run(tmp_path / "study.db", seed=-1), text)
+    assert not (tmp_path / "study.db").exists()
+
+
+def test_the_file_of_the_best_settings_is_no_study(tmp_path):
+    path = tmp_path / "study.json"
+    text = f"--study {path} is where its best settings go: name the study itself otherwise, as in .db."
+    fails(InvalidInput, lambda: run(path), text)
+
+
+def test_a_short_run_of_a_recipe_without_an_average_has_none():
+    assert study.budgeted(recipes.get("lstm.adding"), 24).average == 0
 
 
 def training_step(epoch, epochs, loss):

@@ -1,3 +1,4 @@
+import math
 from typing import Any
 
 import keras
@@ -44,8 +45,8 @@ class ChronoBias(keras.initializers.Initializer):
     def __init__(self, longest: float, units: int, gates: str = "lstm", seed: int | None = None) -> None:
         if gates not in _ROLES:
             raise InvalidInput(f"gates={gates!r} names no cell: use one of {', '.join(map(repr, _ROLES))}.")
-        if not longest >= 3:
-            raise InvalidInput(f"longest={longest!r} is too short to spread time scales over: give 3 steps or more.")
+        if not 3 <= longest < math.inf:
+            raise InvalidInput(f"longest={longest!r} is no number of steps to spread time scales over: give 3 or more.")
         self.longest, self.units, self.gates, self.seed = longest, units, gates, seed
         self._scales = keras.initializers.RandomUniform(1.0, longest - 1.0, seed=seed)
 

@@ -1,5 +1,6 @@
 """What the cells of the family share: Keras' arguments, the weights every one has, and a step in two halves."""
 
+import numbers
 from typing import Any, ClassVar
 
 import keras
@@ -124,10 +125,10 @@ class ForgettingCell(GatedCell):
 
 
 def check_units(name: str, units: Any) -> int:
-    """`units` itself. Raises ValueError for anything but a whole number from 1 on."""
-    if isinstance(units, bool) or not isinstance(units, int) or units < 1:
+    """`units` as an int. Raises InvalidInput for anything but a whole number from 1 on."""
+    if isinstance(units, bool) or not isinstance(units, numbers.Integral) or units < 1:
         raise InvalidInput(f"{name}={units!r} is not a number of units: give a whole number from 1 up.")
-    return units
+    return int(units)
 
 
 def project(cell: Any, x: Any, training: bool) -> Any:

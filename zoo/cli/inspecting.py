@@ -119,13 +119,15 @@ class _Heard:
 
 def _save(found: "Inspection", path: Path) -> None:
     backward = {f"backward_{name}": values for name, values in found.backward.items()}
+    more = {} if found.mask is None else {"mask": found.mask}
     units = np.array(found.units)
-    np.savez(path, inputs=found.inputs, units=units, **found.signals, **backward)  # type: ignore[arg-type]
+    np.savez(path, inputs=found.inputs, units=units, **found.signals, **backward, **more)  # type: ignore[arg-type]
 
 
 def _report(found: "Inspection", name: str, written: list[Path], as_json: bool) -> None:
     signals = {**found.signals, **{f"backward {key}": values for key, values in found.backward.items()}}
-    rows = [(key, *_summary(key, values)) for key, values in signals.items()]
+    valid = np.ones(len(found.inputs), bool) if found.mask is None else found.mask
+    rows = [(key, *_summary(key, values[valid])) for key, values in signals.items()]
     columns = ("signal", "mean", "least", "most", "shut", "open")
     if as_json:
         facts = {"name": name, "layer": found.layer, "cell": found.cell, "units": list(found.units)}
@@ -140,6 +142,8 @@ def _report(found: "Inspection", name: str, written: list[Path], as_json: bool) 
 
 def _summary(name: str, values: np.ndarray) -> tuple[float | None, ...]:
     """Mean, least and most; of a gate also how often it is all but shut and all but open."""
+    if not values.size:  # every step was masked
+        return (None,) * 5
     plain = (float(values.mean()), float(values.min()), float(values.max()))
     if not name.endswith("gate"):
         return (*plain, None, None)

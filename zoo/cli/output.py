@@ -1,6 +1,7 @@
 """How commands print: a table for people, JSON for machines."""
 
 import json
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,8 +23,16 @@ _GAP = 2  # blanks between columns
 
 
 def print_json(value: Any) -> None:
-    """Letters as they are, or as \\u escapes where standard output cannot hold them all."""
-    print(json.dumps(value, indent=1, ensure_ascii="utf" not in (sys.stdout.encoding or "").lower()))
+    """Letters as they are, or as \\u escapes where standard output cannot hold them all; null for NaN and infinity."""
+    print(json.dumps(_finite(value), indent=1, ensure_ascii="utf" not in (sys.stdout.encoding or "").lower()))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, right: Sequence[str] = ()) -> None:

@@ -36,6 +36,9 @@ def read(path: Path, *, features: int, classes: bool) -> Dataset:
         if f"x{part}" in arrays:
             parts[part] = _split(path, arrays, part, features, names)
     train = parts[""]
+    for part, found in parts.items():
+        if found.y.shape[1:] != train.y.shape[1:]:
+            raise InvalidInput(f"{path}: y has {train.y.shape[1]} values an example, y{part} has {found.y.shape[1]}.")
     _require_every_class(path, train, names)
     validation = parts.get("_validation")
     if validation is None:
@@ -80,15 +83,18 @@ def _require_parts(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 def _labels(path: Path, arrays: Mapping[str, np.ndarray]) -> tuple[str, ...]:
     y = arrays["y"]
     if "labels" in arrays:
-        labels = tuple(map(str, np.atleast_1d(arrays["labels"])))
+        if arrays["labels"].ndim != 1:
+            raise InvalidInput(f"{path}: labels has shape {list(arrays['labels'].shape)}; it is a list of names.")
+        labels = tuple(map(str, arrays["labels"]))
         if len(set(labels)) != len(labels):
             raise InvalidInput(f"{path}: labels {list(labels)} name a class twice.")
     elif y.dtype.kind in "US":
         labels = tuple(sorted(set(map(str, y.ravel()))))
-    elif y.dtype.kind in "iu" and y.size:
+    elif y.dtype.kind in "iu" and y.size and y.min() >= 0:
         labels = tuple(str(index) for index in range(int(y.max()) + 1))
     else:
-        raise InvalidInput(f"{path}: y has dtype {y.dtype}; classes are integers from 0 up, or names.")
+        what = f"holds {y.min()}" if y.dtype.kind in "iu" and y.size else f"has dtype {y.dtype}"
+        raise InvalidInput(f"{path}: y {what}; classes are integers from 0 up, or names.")
     if len(labels) < 2:
         raise InvalidInput(f"{path}: y has one class, {labels[0]!r}; there must be two or more to tell apart.")
     return labels
@@ -102,13 +108,17 @@ def _split(path: Path, arrays: Mapping[str, np.ndarray], part: str, features: in
         )
     if x.dtype.kind not in "fiu":
         raise InvalidInput(f"{path}: x{part} has dtype {x.dtype}; it must hold numbers.")
+    if not y.ndim:
+        raise InvalidInput(f"{path}: y{part} is a single number; it holds one for each of the {len(x)} examples.")
     if len(y) != len(x):
         raise InvalidInput(f"{path}: x{part} has {len(x)} examples, y{part} has {len(y)}.")
+    with np.errstate(over="ignore"):
+        x = x.astype("float32")
     if not np.isfinite(x).all():
         at = [int(axis[0]) for axis in np.nonzero(~np.isfinite(x))]
         raise InvalidInput(f"{path}: x{part} holds {x[tuple(at)]} at {at}. Fill or drop it.")
     y = _classes(path, y, part, names) if names else _values(path, y, part)
-    return Split(x.astype("float32"), y)
+    return Split(x, y)
 
 
 def _classes(path: Path, y: np.ndarray, part: str, names: tuple[str, ...]) -> np.ndarray:
@@ -132,7 +142,9 @@ def _classes(path: Path, y: np.ndarray, part: str, names: tuple[str, ...]) -> np
 
 def _values(path: Path, y: np.ndarray, part: str) -> np.ndarray:
     """y as float32 [N, values]."""
-    if y.dtype.kind not in "fiu" or y.ndim > 2 or not np.isfinite(y).all():
+    with np.errstate(over="ignore"):
+        fits = y.dtype.kind in "fiu" and y.ndim < 3 and y.size and np.isfinite(y.astype("float32")).all()
+    if not fits:
         raise InvalidInput(f"{path}: y{part} must hold finite numbers [examples] or [examples, values].")
     return y.reshape(len(y), -1).astype("float32")
 

@@ -12,6 +12,7 @@ import numpy as np
 from zoo.errors import InvalidInput
 from zoo.inspection import picture
 from zoo.inspection.signals import record
+from zoo.layers.recurrent import is_eager
 from zoo.loading import load
 
 
@@ -21,7 +22,8 @@ class Inspection:
 
     An LSTM has input_gate, forget_gate, output_gate, candidate, cell_state and hidden_state; a GRU update_gate,
     reset_gate, candidate and hidden_state; another cell its states. `backward` holds those of the second direction of
-    a `Bidirectional`, else nothing. `units` are the indices of the last axis. `inputs` is what the model was given;
+    a `Bidirectional`, else nothing. `units` are the indices of the last axis; where all were asked for, those of the
+    hidden state: a projected LSTM has a cell state of another width. `inputs` is what the model was given;
     `mask` bool [B, T] is False where a step was skipped and its signals are those of the step before it.
     """
 
@@ -69,18 +71,32 @@ def inspect(
 
     layer: the name of a recurrent layer or `Bidirectional`; the first one unless given.
     units: indices of units; all unless given.
-    Raises InvalidInput for a layer or unit that does not exist, or a layer that does not run exactly once.
+    Raises InvalidInput for a layer or unit that does not exist, a layer that does not run exactly once or has several
+    cells, and a model that is not functional. A stateful layer starts from its states as they are, and keeps them.
     """
     model = load(model) if isinstance(model, str) else model
+    if not getattr(model, "inputs", None):
+        raise InvalidInput(f"Model {model.name!r} has no inputs of its own: build it, or wrap it as keras.Model(x, y).")
     chosen = _choose(model, layer)
     directions = [chosen.forward_layer, chosen.backward_layer] if _is_pair(chosen) else [chosen]
+    if isinstance(directions[0].cell, keras.layers.StackedRNNCells):
+        count = len(directions[0].cell.cells)
+        raise InvalidInput(
+            f"Layer {chosen.name!r} has {count} cells: `inspect` looks into one. Give each its own layer."
+        )
     inputs = _batch(model, x)
     found = [
         _signals(direction, call) for direction, call in zip(directions, _run(model, directions, inputs), strict=True)
     ]
-    picked = _pick(chosen, found[0][0], units)
-    forward, *backward = [{name: values[..., list(picked)] for name, values in signals.items()} for signals, _ in found]
+    signals = [of_direction for of_direction, _ in found]
+    if units is None:
+        units = range(signals[0]["hidden_state"].shape[-1])
+    else:
+        _require_units(chosen, signals, units)
+        signals = [{name: values[..., list(units)] for name, values in each.items()} for each in signals]
+    forward, *backward = signals
     cell = type(directions[0].cell).__name__.removesuffix("Cell")
+    picked = tuple(map(int, units))
     return Inspection(chosen.name, cell, picked, inputs, forward, backward[0] if backward else {}, found[0][1])
 
 
@@ -126,14 +142,30 @@ def _batch(model: keras.Model, x: Any) -> np.ndarray:
 def _run(model: keras.Model, layers: Sequence[Any], x: np.ndarray) -> list[dict[str, Any]]:
     """What each layer was called with, while the model ran on x."""
     with contextlib.ExitStack() as scope:
+        scope.enter_context(_states_kept(model))
         calls = [scope.enter_context(_listening(layer)) for layer in layers]
         model(keras.ops.convert_to_tensor(x, dtype=model.inputs[0].dtype), training=False)
     for layer, found in zip(layers, calls, strict=True):
         if len(found) != 1:
             raise InvalidInput(f"Layer {layer.name!r} ran {len(found)} times; `inspect` looks into one run.")
-        if _is_symbolic(found[0]["sequences"]):
+        if not is_eager(found[0]["sequences"]):
             raise InvalidInput(f"Layer {layer.name!r} runs inside another layer's loop: inspect it on its own input.")
     return [found[0] for found in calls]
+
+
+@contextlib.contextmanager
+def _states_kept(model: keras.Model) -> Iterator[None]:
+    """Every stateful layer has after the scope the states it had before."""
+    layers = [layer for layer in model._flatten_layers() if getattr(layer, "stateful", False)]
+    states = [
+        state for layer in layers for state in keras.tree.flatten(getattr(layer, "states", None)) if state is not None
+    ]
+    before = [keras.ops.convert_to_numpy(state).copy() for state in states]
+    try:
+        yield
+    finally:
+        for state, value in zip(states, before, strict=True):
+            state.assign(value)
 
 
 @contextlib.contextmanager
@@ -143,7 +175,9 @@ def _listening(layer: Any) -> Iterator[list[dict[str, Any]]]:
     original = layer.call
 
     def call(sequences: Any, initial_state: Any = None, mask: Any = None, **options: Any) -> Any:
-        calls.append({"sequences": sequences, "initial_state": initial_state, "mask": mask})
+        carried = keras.tree.map_structure(keras.ops.copy, layer.states) if layer.stateful else None
+        first = carried if initial_state is None else initial_state
+        calls.append({"sequences": sequences, "initial_state": first, "mask": mask})
         return original(sequences, initial_state=initial_state, mask=mask, **options)
 
     layer.__dict__["call"] = call
@@ -151,15 +185,6 @@ def _listening(layer: Any) -> Iterator[list[dict[str, Any]]]:
         yield calls
     finally:
         del layer.__dict__["call"]
-
-
-def _is_symbolic(tensor: Any) -> bool:
-    """Whether the values cannot be read, because a loop is only being traced."""
-    try:
-        keras.ops.convert_to_numpy(tensor)
-    except Exception:  # each backend has an exception of its own
-        return True
-    return False
 
 
 def _signals(layer: Any, call: dict[str, Any]) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
@@ -171,12 +196,10 @@ def _signals(layer: Any, call: dict[str, Any]) -> tuple[dict[str, np.ndarray], n
     return arrays, None if mask is None else keras.ops.convert_to_numpy(mask).astype(bool)
 
 
-def _pick(layer: Any, signals: dict[str, np.ndarray], units: Sequence[int] | None) -> tuple[int, ...]:
-    size = signals["hidden_state"].shape[-1]
-    if units is None:
-        return tuple(range(size))
+def _require_units(layer: Any, signals: Sequence[dict[str, np.ndarray]], units: Sequence[int]) -> None:
+    """Raises InvalidInput for a unit that is not in every signal."""
+    size = min(values.shape[-1] for each in signals for values in each.values())
     wrong = next((unit for unit in units if not 0 <= unit < size), None)
     if wrong is not None or not len(units):
         what = "no unit at all" if wrong is None else f"no unit {wrong}"
         raise InvalidInput(f"Layer {layer.name!r} has {what}: choose from 0 to {size - 1}.")
-    return tuple(int(unit) for unit in units)

@@ -72,9 +72,10 @@ def _column(panels: Any, found: "Inspection", signals: dict[str, np.ndarray], ax
     order = _alike(one["hidden_state"])
     for panel, (name, values) in zip(panels[1:], one.items(), strict=True):
         if len(found.units) <= LINES:
-            _lines(panel, name, values, end, found.units)
+            whole = values.shape[1] != len(found.units)
+            _lines(panel, name, values, end, range(values.shape[1]) if whole else found.units)
         else:
-            _map(panel, name, values[:, order], end)
+            _map(panel, name, values[:, order if values.shape[1] == len(order) else _alike(values)], end)
         panel.set_ylabel(name.replace("_", "\n"), rotation=0, ha="right", va="center")
     if len(found.units) <= LINES:
         _legend(panels[1], "unit")
@@ -162,7 +163,10 @@ def _lines(panel: Any, name: str, values: np.ndarray, end: float, units: Sequenc
 
 def _map(panel: Any, name: str, values: np.ndarray, end: float) -> None:
     """Units as rows: a gate from closed (white) to open (black), a state blue below zero and red above."""
-    largest = max(float(np.nanpercentile(np.abs(values), 99)), 1e-6)  # so that one unit does not pale the others
+    sizes = np.abs(values[np.isfinite(values)])  # none where every step was masked
+    largest = max(
+        float(np.percentile(sizes, 99)) if sizes.size else 0, 1e-6
+    )  # so that one unit does not pale the others
     colours, low, high = ("RdBu_r", -largest, largest) if name in STATES else ("Greys", 0.0, 1.0)
     extent = (0, end, values.shape[1], 0)
     image = panel.imshow(
@@ -170,7 +174,7 @@ def _map(panel: Any, name: str, values: np.ndarray, end: float) -> None:
     )
     panel.set_yticks([])
     panel.set_facecolor("wheat")  # seen where a step was masked
-    beyond = "both" if np.nanmax(np.abs(values)) > high else "neither"
+    beyond = "both" if sizes.max(initial=0) > high else "neither"
     bar = panel.figure.colorbar(image, ax=panel, fraction=0.02, pad=0.008, extend=beyond)
     bar.ax.tick_params(labelsize=8)
     if name not in STATES:

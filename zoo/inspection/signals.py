@@ -62,7 +62,8 @@ def record(layer: Any, x: Any, initial_state: Any, mask: Any) -> Signals:
     recording = _Recording(layer.cell)
     runner = keras.layers.RNN(recording, return_sequences=True, go_backwards=layer.go_backwards)
     values = runner(x, initial_state=initial_state, mask=mask)
-    parts = ops.split(values, list(_edges(recording.sizes)), axis=-1)
+    edges = list(_edges(recording.sizes))
+    parts = ops.split(values, edges, axis=-1) if edges else [values]  # TensorFlow cannot split into one
     return dict(zip(recording.sizes, parts, strict=True))
 
 

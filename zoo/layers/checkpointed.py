@@ -1,5 +1,6 @@
 """`Checkpointed`: a recurrent layer that keeps few of its activations and computes the others twice."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -8,6 +9,7 @@ import keras
 from keras import ops
 
 from zoo.errors import InvalidInput
+from zoo.layers.rnn import require_fit
 
 _DROPOUTS = ("dropout", "recurrent_dropout", "hidden_rate", "cell_rate")
 
@@ -21,11 +23,12 @@ class Checkpointed(keras.layers.Layer):
     memory falls from T steps to T / segment states and one segment of steps, for one more forward pass.
     Outside training the layer runs as it is, so an exported model does not know of the wrapper.
 
-    layer:   any Keras recurrent layer, with its own `return_sequences`, `return_state`, masks and weights
+    layer:   any Keras recurrent layer of one cell, with its own `return_sequences`, `return_state`, masks and weights
     segment: steps in a segment; the square root of T unless given, where T / segment + segment is least
     Shapes:  x [B, T, D] -> [B, H], or [B, T, H] with the layer's `return_sequences`; T must be known when it runs.
     Raises:  InvalidInput for another kind of layer, one with dropout (each run would draw another mask), `stateful`,
-             `unroll` or `go_backwards`, for a segment below 1, and for a number of steps unknown in training.
+             `unroll`, `go_backwards` or an `activity_regularizer`, inside `Bidirectional`, for a segment below 1, and
+             for a number of steps that is 0 or, in training, unknown.
     Source:  Chen, Xu, Zhang & Guestrin 2016, arXiv:1604.06174; for recurrent layers Gruslys et al. 2016,
              arXiv:1606.03401.
 
@@ -36,7 +39,11 @@ class Checkpointed(keras.layers.Layer):
 
     def __init__(self, layer: Any, segment: int | None = None, **kwargs: Any) -> None:
         _check(layer, segment)
-        super().__init__(**kwargs)
+        if "go_backwards" in kwargs:  # by which `Bidirectional` makes its second side
+            raise InvalidInput(
+                "Checkpointed cannot stand inside Bidirectional: wrap each direction, and join the two yourself."
+            )
+        super().__init__(**{"dtype": layer.dtype_policy, **kwargs})
         self.layer, self.segment = layer, segment
         self.return_sequences, self.return_state = layer.return_sequences, layer.return_state
         layer.return_sequences = layer.return_state = True  # what runs between the borders of the segments
@@ -55,7 +62,8 @@ class Checkpointed(keras.layers.Layer):
         return [*masks, *[None] * len(self._states(1))] if self.return_state else masks[0]
 
     def call(self, inputs: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
-        states = self._states(ops.shape(inputs)[0]) if initial_state is None else list(initial_state)
+        require_fit(self.layer, inputs, initial_state, mask)
+        states = self._states(ops.shape(inputs)[0]) if initial_state is None else keras.tree.flatten(initial_state)
         if training:
             sequence, *states = self._in_segments(inputs, states, mask)
         else:
@@ -115,11 +123,17 @@ def _check(layer: Any, segment: int | None) -> None:
         raise InvalidInput(f"Checkpointed wraps a recurrent layer, not {type(layer).__name__}.")
     if segment is not None and segment < 1:
         raise InvalidInput(f"segment={segment} holds no step: give a number from 1 up.")
-    cell = layer.cell
-    for name in _DROPOUTS:
-        if getattr(cell, name, 0):
+    if isinstance(layer.cell, keras.layers.StackedRNNCells):
+        raise InvalidInput(f"Layer {layer.name!r} has {len(layer.cell.cells)} cells: give each a layer of its own.")
+    if layer.activity_regularizer:
+        raise InvalidInput(
+            f"Layer {layer.name!r} has an activity_regularizer, which would be lost between the segments. "
+            "Put an ActivityRegularization layer behind it instead."
+        )
+    for part, name in itertools.product(layer._flatten_layers(), _DROPOUTS):
+        if getattr(part, name, 0):
             raise InvalidInput(
-                f"Layer {layer.name!r} has {name}={getattr(cell, name)}: its second run would draw another mask. "
+                f"Layer {layer.name!r} has {name}={getattr(part, name)}: its second run would draw another mask. "
                 "Put a Dropout layer before or after it instead."
             )
     for name in ("stateful", "unroll", "go_backwards"):

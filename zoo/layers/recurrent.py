@@ -105,7 +105,7 @@ class _Pathed(keras.layers.RNN):
             return
         if backend != "tensorflow":
             rule = f"cuDNN takes no mask on the {backend} backend"
-        elif _is_eager(mask) and not paths.right_padded(mask):
+        elif is_eager(mask) and not paths.right_padded(mask):
             rule = "the mask must be right-padded (True up to the length, False after it) in every row"
         else:
             return
@@ -125,6 +125,7 @@ class LSTM(_Pathed, keras.layers.LSTM):
     serialisation. The step is `zoo.cells.LSTMCell`.
 
     path:   "auto"   the fastest eligible path (the default); outside training never "fused", which only XLA can run
+                     and which has no second derivatives: a gradient penalty needs "cell"
             "cell"   our cell, step by step, on every backend
             "fused"  the whole sequence with hand-derived backpropagation, compiled once a shape: TensorFlow on CPU
             "cudnn"  cuDNN through the Keras backend
@@ -163,7 +164,7 @@ class GRU(_Pathed, keras.layers.GRU):
         self._take_path(path, GRUCell, "reset_after")
 
 
-def _is_eager(tensor: Any) -> bool:
+def is_eager(tensor: Any) -> bool:
     """Whether the values can be read now: a symbolic or traced mask is checked by the cuDNN kernel's own assertion."""
     try:
         keras.ops.convert_to_numpy(tensor)

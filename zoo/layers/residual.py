@@ -15,7 +15,7 @@ class ResidualStack(keras.layers.Layer):
     layers:  any layers from [B, T, D] to [B, T, H], `Bidirectional` and `WeightDrop` included, with
              `return_sequences=True`; all but the first keep the width.
     Shapes:  x [B, T, D] -> [B, T, H].  Masks reach every layer and what comes after the stack.
-    Raises:  InvalidInput for no layer, a layer that returns one step or its states, or one that changes the width.
+    Raises:  InvalidInput for no layer, and one that returns a step or its states, reads backwards or changes the width.
     Source:  Wu et al. 2016 (GNMT), arXiv:1609.08144, section 3.1; He et al. 2015, arXiv:1512.03385.
 
     >>> import numpy as np
@@ -26,15 +26,20 @@ class ResidualStack(keras.layers.Layer):
     """
 
     def __init__(self, layers: list[Any], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
         if not layers:
             raise InvalidInput("ResidualStack was given no layers: give at least one.")
+        super().__init__(**{"dtype": layers[0].dtype_policy, **kwargs})
         self.layers = list(layers)
         self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
         shape = tuple(input_shape)
         for number, layer in enumerate(self.layers):
+            if _reads_backwards(layer):
+                raise InvalidInput(
+                    f"Layer {layer.name!r} of ResidualStack {self.name!r} has go_backwards=True: its first step would "
+                    "be added to the last one of what goes into it. Put it in a Bidirectional, or outside the stack."
+                )
             layer.build(shape)
             found = layer.compute_output_shape(shape)
             if not isinstance(found[-1], int) or len(found) != 3:
@@ -53,7 +58,7 @@ class ResidualStack(keras.layers.Layer):
         x = inputs
         for layer in self.layers:
             y = layer(x, mask=mask, training=training)
-            x = x + y if x.shape[-1] == y.shape[-1] else y
+            x = keras.ops.cast(x, y.dtype) + y if x.shape[-1] == y.shape[-1] else y
         return x
 
     def compute_output_shape(self, input_shape: Any) -> Any:
@@ -69,3 +74,10 @@ class ResidualStack(keras.layers.Layer):
     def from_config(cls, config, custom_objects=None):
         made = [keras.layers.deserialize(layer, custom_objects=custom_objects) for layer in config["layers"]]
         return cls(**{**config, "layers": made})
+
+
+def _reads_backwards(layer: Any) -> bool:
+    """A wrapper does what the layer inside does, and a `Bidirectional` turns its second side around."""
+    if isinstance(layer, keras.layers.Wrapper) and not isinstance(layer, keras.layers.Bidirectional):
+        return _reads_backwards(layer.layer)
+    return not isinstance(layer, keras.layers.Bidirectional) and bool(getattr(layer, "go_backwards", False))

@@ -26,6 +26,10 @@ class RNN(keras.layers.RNN):
     TensorShape([2, 8])
     """
 
+    def __init__(self, cell: Any, *args: Any, **kwargs: Any) -> None:
+        own = {"dtype": cell.dtype_policy} if isinstance(cell, keras.layers.Layer) else {}
+        super().__init__(cell, *args, **{**own, **kwargs})
+
     def call(self, sequences, initial_state=None, mask=None, training=False):
         require_fit(self, sequences, initial_state, mask)
         return super().call(sequences, initial_state=initial_state, mask=mask, training=training)

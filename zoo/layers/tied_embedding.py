@@ -31,7 +31,8 @@ class TiedEmbedding(keras.layers.Embedding):
         return ops.matmul(inputs, ops.transpose(self.embeddings)) + self.bias
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        return None if inputs.dtype == self.compute_dtype else super().compute_mask(inputs, mask)
+        hidden = "float" in str(inputs.dtype) and len(inputs.shape) > 2 and inputs.shape[-1] == self.output_dim
+        return None if hidden else super().compute_mask(inputs, mask)
 
     def compute_output_shape(self, input_shape: Any, reverse: bool = False) -> Any:
         return (*input_shape[:-1], self.input_dim) if reverse else super().compute_output_shape(input_shape)

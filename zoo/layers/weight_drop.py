@@ -34,7 +34,7 @@ class WeightDrop(keras.layers.Wrapper):
             raise InvalidInput(
                 "WeightDrop cannot stand inside Bidirectional: put it around, as WeightDrop(Bidirectional(layer))."
             )
-        super().__init__(layer, **kwargs)
+        super().__init__(layer, **{"dtype": layer.dtype_policy, **kwargs})
         self.rate, self.seed = rate, seed
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.supports_masking = True

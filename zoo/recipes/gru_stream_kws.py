@@ -15,5 +15,5 @@ from zoo.recipes import kws
 RECIPE = kws.recipe(
     "gru_stream.kws",
     "A GRU spots yes, no, up and down in a stream of 20 ms packets, as they are said.",
-    {"recurrence": "gru", "units": [96], "filters": 80},
+    {"recurrence": "gru", "units": [80], "filters": 72},
 )

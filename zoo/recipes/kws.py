@@ -9,7 +9,7 @@ from zoo.datasets.kws import Sound
 from zoo.datasets.recordings import lengths, padded
 from zoo.recipes import fsdd
 from zoo.recipes.recipe import CardText, Recipe
-from zoo.recipes.sound import FAINTEST, voice
+from zoo.recipes.sound import FAINTEST, elsewhere, voice
 from zoo.spec import Published
 
 SECONDS = 2.4
@@ -62,7 +62,7 @@ def streams(rng: np.random.Generator, split: Split) -> Split:
 
 
 def _another(rng: np.random.Generator, wave: np.ndarray, label: int) -> Sound:
-    return kws.sound(voice(rng, wave, STRETCH, TILT), label)
+    return kws.sound(elsewhere(rng, voice(rng, wave, STRETCH, TILT), kws.RATE), label)
 
 
 def _second(rng: np.random.Generator, words: list[np.ndarray], labels: np.ndarray, keywords: np.ndarray) -> Sound:

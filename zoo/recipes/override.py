@@ -7,6 +7,7 @@ A setting is a number of the recipe, or with `config.` before it one of its mode
 
 import dataclasses
 import json
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,8 @@ from typing import Any
 from zoo.errors import InvalidInput
 from zoo.recipes.recipe import SETTINGS, Recipe
 
+_COUNTS = ("epochs", "batch_size")
+_OF_THE_DATA = ("config.features", "config.classes", "config.outputs")
 _SHARES = ("warmup", "label_smoothing", "average", "config.dropout")
 
 
@@ -58,12 +61,20 @@ def value(recipe: Recipe, name: str) -> Any:
 
 def _check(recipe: Recipe, name: str, given: Any, where: str) -> None:
     known = [*SETTINGS, *(f"config.{key}" for key in recipe.config)]
+    known = [key for key in known if key not in _OF_THE_DATA]
     if name not in known:
         raise InvalidInput(f"{where} sets {name!r}, which {recipe.name} does not have; it has {', '.join(known)}.")
     old = value(recipe, name)
     kind = (int, float) if type(old) is float else type(old)
     if not isinstance(given, kind) or isinstance(given, bool) != isinstance(old, bool):
         raise InvalidInput(f"{where} sets {name!r} to {given!r}; it must be like {old!r}, which {recipe.name} has.")
-    if type(old) in (int, float) and not isinstance(old, bool) and (given < 0 or (name in _SHARES and given >= 1)):
-        limit = "from 0 up to, not including, 1" if name in _SHARES else "0 or more"
-        raise InvalidInput(f"{where} sets {name!r} to {given!r}; it must be {limit}.")
+    if isinstance(given, list) and {type(item) for item in given} != {type(old[0])}:
+        raise InvalidInput(f"{where} sets {name!r} to {given!r}; it must be like {old!r}, which {recipe.name} has.")
+    if type(old) in (int, float):
+        limit = "from 0 up to, not including, 1" if name in _SHARES else f"{_least(name)} or more"
+        if not _least(name) <= given < (1 if name in _SHARES else math.inf):
+            raise InvalidInput(f"{where} sets {name!r} to {given!r}; it must be {limit}.")
+
+
+def _least(name: str) -> int:
+    return 1 if name in _COUNTS else 0

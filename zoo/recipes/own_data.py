@@ -19,16 +19,19 @@ def require_family(recipe: Recipe) -> None:
 
 
 def fitted(recipe: Recipe, dataset: Dataset, epochs: int | None = None) -> Recipe:
-    """`recipe` for `dataset`: its number of classes, batches of at most an eighth of the examples, and an average of
-    the weights over at most a tenth of the run, lest it hold on to where the run began."""
+    """`recipe` for `dataset`: as many outputs as it has classes or values, batches of at most an eighth of the
+    examples, an average of the weights over at most a tenth of the run, lest it hold on to where the run began, and no
+    augmentation: that of a recipe knows what the features of its own data mean."""
     require_family(recipe)
-    examples = len(dataset.load().train)
+    train = dataset.load().train
+    examples = len(train)
     batch = max(1, min(recipe.batch_size, examples // STEPS))
     steps = (epochs or recipe.epochs) * (examples // batch)
-    config = {**recipe.config, "classes": len(dataset.labels)} if recipe.family == "classifier" else recipe.config
+    outputs = {"classes": len(dataset.labels)} if recipe.family == "classifier" else {"outputs": train.y.shape[1]}
     return dataclasses.replace(
         recipe,
-        config=config,
+        config={**recipe.config, **outputs},
+        augment=None,
         batch_size=batch,
         average=min(recipe.average, max(0.0, 1 - 10 / steps)),
         changed={**recipe.changed, "data": dataset.ref.url},

@@ -70,8 +70,7 @@ def train(
     epochs = recipe.epochs if epochs is None else epochs
     if epochs < 1:
         raise InvalidInput(f"epochs={epochs} trains nothing: give a number from 1 up.")
-    if not 0 <= seed < 2**32:
-        raise InvalidInput(f"seed={seed} is no seed: give a whole number from 0 to {2**32 - 1}.")
+    require_seed(seed)
     _prepare(folder, resume)
     data = dataset or datasets.get(recipe.dataset)
     run = _Run(recipe, folder, seed, epochs, data.load())
@@ -85,6 +84,11 @@ def train(
     run.model.save_weights(folder / PARTIAL)
     os.replace(folder / PARTIAL, folder / WEIGHTS)
     return Trained(run.model, run.progress)
+
+
+def require_seed(seed: int) -> None:
+    if not 0 <= seed < 2**32:
+        raise InvalidInput(f"seed={seed} is no seed: give a whole number from 0 to {2**32 - 1}.")
 
 
 def _prepare(folder: Path, resume: bool) -> None:
@@ -115,6 +119,10 @@ class _Run:
             self.steps = carried.batches(self.splits.train, recipe.batch_size, recipe.carry)
         else:
             self.steps = len(self.splits.train) // recipe.batch_size
+        if not self.steps:
+            raise InvalidInput(
+                f"batch_size={recipe.batch_size} is more than the training split holds: nothing is trained."
+            )
         lanes = {"lanes": recipe.batch_size} if recipe.carry else {}
         self.model = models.build(recipe.family, {**recipe.config, **lanes})
         for layer in self.model.layers:

@@ -58,18 +58,21 @@ def tune(
     """Goes on with the study in `path` until it holds `trials` trials of at most `epochs` epochs.
 
     After every trial the best settings stand in the override beside it (`path` with the suffix .json).
-    Raises InvalidInput if the file holds a study of something else, UntrustedFile if it holds none, MissingDependency
-    without Optuna; KeyboardInterrupt passes, with the study in order.
+    Raises InvalidInput if the file holds a study of something else or no trial came to a score, UntrustedFile if it
+    holds none, MissingDependency without Optuna; KeyboardInterrupt passes, with the study in order.
     """
     if trials < 1 or epochs < 1:
         raise InvalidInput(f"{trials} trials of {epochs} epochs try nothing: give numbers from 1 up.")
+    training.require_seed(seed)
+    if path.suffix == ".json":
+        raise InvalidInput(f"--study {path} is where its best settings go: name the study itself otherwise, as in .db.")
     study = _open(recipe, path, epochs, seed)
     while len(_done(study)) < trials:
         trial = study.ask()
         settings = suggest(trial, space(recipe))
         started(trial.number, settings)
         _run(study, trial, budgeted(override.apply(recipe, settings), epochs), epochs, seed, dataset, report)
-        finished(_read(study.trials[trial.number]))
+        finished(_read(study, study.trials[trial.number]))
         _write(recipe, path, study, epochs)
     return _summary(study)
 
@@ -81,7 +84,8 @@ def budgeted(recipe: Recipe, epochs: int) -> Recipe:
     >>> round(budgeted(recipes.get("gru.har"), 5).average, 2)  # 0.99 over 30 epochs
     0.94
     """
-    return dataclasses.replace(recipe, average=max(0.0, 1 - (1 - recipe.average) * recipe.epochs / epochs))
+    average = max(0.0, 1 - (1 - recipe.average) * recipe.epochs / epochs)
+    return dataclasses.replace(recipe, average=average if recipe.average else 0.0)
 
 
 def _run(
@@ -146,7 +150,7 @@ def _open(recipe: Recipe, path: Path, epochs: int, seed: int) -> Any:
         study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
         study.enqueue_trial(trial.params)
     # the sampler's own randomness starts anew with the process: a continued study must not repeat its first draws
-    study.sampler = optuna.samplers.TPESampler(seed=seed + len(study.trials))
+    study.sampler = optuna.samplers.TPESampler(seed=(seed + len(study.trials)) % 2**32)
     return study
 
 
@@ -164,23 +168,28 @@ def _done(study: Any) -> list[Any]:
     return study.get_trials(deepcopy=False, states=[TrialState.COMPLETE, TrialState.PRUNED])
 
 
-def _read(trial: Any) -> Trial:
-    """A trial that was cut short has the best of what it reached."""
+def _read(study: Any, trial: Any) -> Trial:
+    """A trial that was cut short has the best of what it reached, NaN where it diverged at once."""
+    from optuna.study import StudyDirection
     from optuna.trial import TrialState
 
     values = list(trial.intermediate_values.values())
-    value = trial.value if trial.value is not None else values[-1]
+    finite = [value for value in values if math.isfinite(value)] or [math.nan]
+    best = max if study.direction == StudyDirection.MAXIMIZE else min
+    value = trial.value if trial.value is not None else best(finite)
     return Trial(trial.number, dict(trial.params), float(value), len(values), trial.state == TrialState.PRUNED)
 
 
 def _summary(study: Any) -> Best:
-    found = tuple(map(_read, _done(study)))
+    found = tuple(_read(study, trial) for trial in _done(study))
+    if all(trial.pruned for trial in found):
+        raise InvalidInput(f"None of the {len(found)} trials came to a finite score: look at the data, or try more.")
     best = next(trial for trial in found if trial.number == study.best_trial.number)
     return Best(found, best, found[0])
 
 
 def _write(recipe: Recipe, path: Path, study: Any, epochs: int) -> None:
-    if all(trial.pruned for trial in map(_read, _done(study))):
+    if all(_read(study, trial).pruned for trial in _done(study)):
         return
     found = _summary(study)
     evidence = {
