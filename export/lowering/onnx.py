@@ -92,7 +92,7 @@ class OnnxTarget(Target):
 
     def handlers(self) -> dict[str, tuple[Handler, list[Any]]]:
         """For tf2onnx's `custom_op_handlers`: the markers, and operators that tf2onnx lacks or writes badly."""
-        own = {MARKER: self._replace_marker, "SelectV2": _where, "ReverseV2": _reverse, "Erfc": _erfc}
+        own = {MARKER: self._replace_marker, "SelectV2": _where, "ReverseV2": _reverse, "Erfc": _erfc, "Expm1": _expm1}
         return {name: (handler, []) for name, handler in own.items()}
 
     def _emit(
@@ -165,6 +165,14 @@ def _erfc(graph: Any, node: Any, name: str, args: Any) -> None:
     error = graph.make_node("Erf", [node.input[0]]).output[0]
     node.type = "Sub"
     graph.replace_inputs(node, [one, error])
+
+
+def _expm1(graph: Any, node: Any, name: str, args: Any) -> None:
+    """`celu` is written with exp(x) - 1, for which ONNX has no operator of its own."""
+    one = graph.make_const(f"{name}_one", np.float32(1)).output[0]
+    power = graph.make_node("Exp", [node.input[0]]).output[0]
+    node.type = "Sub"
+    graph.replace_inputs(node, [power, one])
 
 
 def _reverse(graph: Any, node: Any, name: str, args: Any) -> None:

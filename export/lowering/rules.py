@@ -40,7 +40,10 @@ def recurrent(tracer: Tracer, layer: layers.RNN) -> Replacements:
             sequence = tf.reverse(sequence, [1])
         return last, sequence, _packed(layer, states)
 
-    return {"inner_loop": inner_loop, "stateful": False} if has_own_call(layer) else {"call": call}
+    if not has_own_call(layer):
+        return {"call": call}
+    # Keras draws the masks of dropout, which inference does not need, from a generator that a trace cannot move on
+    return {"inner_loop": inner_loop, "stateful": False, "_maybe_config_dropout_masks": lambda *args: None}
 
 
 def bidirectional(tracer: Tracer, layer: layers.Bidirectional) -> Replacements:

@@ -14,7 +14,7 @@ from export.lowering.trace import Rule, flat_layers
 from zoo.errors import Unsupported
 from zoo.spec import DTYPES, Signature, TensorSpec
 
-_AUTOMATIC = re.compile(r"(input_layer|keras_tensor|input)(_\d+)?")
+_AUTOMATIC = re.compile(r"(input_layer|keras_tensor)(_\d+)?")  # names that Keras made up
 _UNSAFE = re.compile(r"^[^A-Za-z0-9]+|[^A-Za-z0-9_]")  # what a SavedModel does not keep in a name
 _AXES: dict[int, tuple[str, ...]] = {0: (), 1: ("batch",), 2: ("batch", "feature"), 3: ("batch", "time", "feature")}
 
@@ -34,9 +34,13 @@ class Source:
 
     def __call__(self, tensors: Sequence[Any]) -> list[Any]:
         """The model's flat outputs, in inference mode. Raises Unsupported in a trace where Python reads a number."""
+        return keras.tree.flatten(self.nested(tensors))
+
+    def nested(self, tensors: Sequence[Any]) -> Any:
+        """The outputs as the model nests them."""
         nested = keras.tree.pack_sequence_as(self.structure, list(tensors))
         try:
-            return keras.tree.flatten(self.model(nested, training=False))
+            return self.model(nested, training=False)
         except (TypeError, NotImplementedError, AttributeError) as error:
             if "symbolic" in str(error).lower():
                 raise _untraceable(self.model) from error
@@ -74,11 +78,19 @@ def _inputs(model: keras.Model) -> tuple[Any, tuple[TensorSpec, ...]]:
             f"call({', '.join(required)}). "
             "Take them as one list or dictionary, or build it as keras.Model(inputs, outputs), then export."
         )
-    built: list[keras.KerasTensor] = []
     structure = keras.tree.map_shape_structure(
-        lambda shape: built.append(keras.KerasTensor((None, *shape[1:]), "float32")), _shapes(shape)
+        lambda shape: keras.KerasTensor((None, *shape[1:]), "float32"), _shapes(shape)
     )
-    return structure, _specs(model, built, ["input"] * len(built), "input")
+    tensors = keras.tree.flatten(structure)
+    return structure, _specs(model, tensors, _keys(structure) or ["input"] * len(tensors), "input")
+
+
+def _keys(structure: Any) -> list[str]:
+    """Where each tensor stands in a structure with dictionaries, as in "state_h"; nothing of one without."""
+    paths = [path for path, _ in keras.tree.flatten_with_path(structure)]
+    if not any(isinstance(key, str) for path in paths for key in path):
+        return []
+    return ["_".join(map(str, path)) for path in paths]
 
 
 def _untraceable(model: keras.Model) -> Unsupported:
@@ -100,17 +112,20 @@ def _outputs(source: Source) -> tuple[TensorSpec, ...]:
         names = list(functional.output_names)
         tensors = keras.tree.flatten(functional.outputs)
         names = names if len(names) == len(tensors) else ["output"] * len(tensors)
+        names = _keys(getattr(functional, "_outputs_struct", None)) or names
         if any(map(_has_uneven_sides, flat_layers(model))):
-            tensors = _traced_outputs(source)
-        return _specs(model, tensors, names, "output", taken=source.signature.input_names)
-    tensors = _traced_outputs(source)
-    return _specs(model, tensors, ["output"] * len(tensors), "output", taken=source.signature.input_names)
+            tensors = keras.tree.flatten(_traced_outputs(source))
+    else:
+        structure = _traced_outputs(source)
+        tensors = keras.tree.flatten(structure)
+        names = _keys(structure) or ["output"] * len(tensors)
+    return _specs(model, tensors, names, "output", taken=source.signature.input_names)
 
 
-def _traced_outputs(source: Source) -> list[Any]:
+def _traced_outputs(source: Source) -> Any:
     signature = [tf.TensorSpec(spec.shape, spec.dtype) for spec in source.signature.inputs]
-    traced = tf.function(lambda *tensors: source(tensors), input_signature=signature, autograph=False)
-    return list(traced.get_concrete_function().structured_outputs)
+    traced = tf.function(lambda *tensors: source.nested(tensors), input_signature=signature, autograph=False)
+    return traced.get_concrete_function().structured_outputs
 
 
 def _has_uneven_sides(layer: keras.layers.Layer) -> bool:
@@ -124,10 +139,8 @@ def _has_uneven_sides(layer: keras.layers.Layer) -> bool:
 def _specs(
     model: keras.Model, tensors: Sequence[Any], names: Sequence[str], kind: str, taken: Sequence[str] = ()
 ) -> tuple[TensorSpec, ...]:
-    used, specs = set(taken), []
-    for tensor, name in zip(tensors, names, strict=True):
-        name = _free(kind if _AUTOMATIC.fullmatch(name) else _UNSAFE.sub("_", name).lstrip("_") or kind, used)
-        used.add(name)
+    specs = []
+    for tensor, name in zip(tensors, _named(names, kind, set(taken)), strict=True):
         dtype = tf.as_dtype(tensor.dtype).name
         if dtype == "string":
             raise Unsupported(
@@ -144,6 +157,16 @@ def _specs(
             raise Unsupported(f"Model {model.name!r} has the sparse {kind} {name!r}: make it dense, then export.")
         specs.append(TensorSpec(name, dtype, *_axes(tensor.shape, dtype)))
     return tuple(specs)
+
+
+def _named(names: Sequence[str], kind: str, used: set[str]) -> list[str]:
+    """Names that are unique and keep to what files hold: first those that somebody gave, then those Keras made up."""
+    found = {}
+    for place in sorted(range(len(names)), key=lambda place: bool(_AUTOMATIC.fullmatch(names[place]))):
+        given = kind if _AUTOMATIC.fullmatch(names[place]) else _UNSAFE.sub("_", names[place]).lstrip("_") or kind
+        found[place] = _free(given, used)
+        used.add(found[place])
+    return [found[place] for place in range(len(names))]
 
 
 def _free(name: str, used: set[str]) -> str:

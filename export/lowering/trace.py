@@ -137,7 +137,7 @@ def lowered(model: keras.Model, tracer: Tracer, rules: Sequence[tuple[type, Rule
             rule = next((rule for kind, rule in rules if isinstance(layer, kind)), None)
             if rule is not None:
                 undo.enter_context(calling(layer, rule(tracer, layer)))
-        undo.enter_context(_adding_along_time())
+        undo.enter_context(_plain_operators())
         yield
 
 
@@ -162,22 +162,41 @@ def _here(new: Callable[..., Any], own: Callable[..., Any]) -> Callable[..., Any
 
 
 @contextlib.contextmanager
-def _adding_along_time() -> Iterator[None]:
-    """Keras takes a second summand of which one axis is longer than 1 for a bias, even if that axis is time, as in
-    [1, T, 1]: it is then added along the wrong axis (T = D), or by a `BiasAdd` of a kind that TFLite lacks (D = 1)."""
+def _plain_operators() -> Iterator[None]:
+    """Operators that Keras writes in a way that files do not hold.
+
+    add             Keras takes a second summand of which one axis is longer than 1 for a bias, even if that axis is
+                    time, as in [1, T, 1]: it is then added along the wrong axis (T = D), or by a `BiasAdd` of a kind
+                    that TFLite lacks (D = 1)
+    argmax, argmin  Keras reads the bits of floats, lest -0 count less than 0
+    """
     from keras.src.backend.tensorflow import numpy as backend
 
-    keras_add = backend.add
+    before = {name: getattr(backend, name) for name in ("add", "argmax", "argmin")}
+    keras_add = before["add"]
 
     def add(x1: Any, x2: Any) -> Any:
         tensors = isinstance(x1, tf.Tensor) and isinstance(x2, tf.Tensor) and x1.dtype == x2.dtype
         return tf.add(x1, x2) if tensors and x2.shape.rank and x2.shape[-1] == 1 else keras_add(x1, x2)
 
-    backend.add = add
+    def first(place: Any) -> Any:
+        def run(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+            flat = tf.reshape(x, [-1]) if axis is None else x
+            found = place(flat, axis=0 if axis is None else axis, output_type=tf.int32)
+            if not keepdims:
+                return found
+            return tf.reshape(found, [1] * x.shape.rank) if axis is None else tf.expand_dims(found, axis)
+
+        return run
+
+    replaced = {"add": add, "argmax": first(tf.argmax), "argmin": first(tf.argmin)}
+    for name, function in replaced.items():
+        setattr(backend, name, function)
     try:
         yield
     finally:
-        backend.add = keras_add
+        for name, function in before.items():
+            setattr(backend, name, function)
 
 
 @contextlib.contextmanager

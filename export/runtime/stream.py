@@ -57,7 +57,7 @@ class Stream:
     @property
     def chunk(self) -> int | None:
         """The steps of every push, where the file fixes them; None where they are free."""
-        return next((spec.shape[1] for spec in self._inputs if len(spec.shape) > 1), None)
+        return next((spec.shape[1] for spec in self._inputs if "time" in spec.axes[1:2]), None)
 
     @property
     def state(self) -> Arrays:

@@ -162,3 +162,48 @@ def test_another_thread_may_run_the_model_while_it_is_exported(tmp_path):
     assert found
     for answer in found:
         np.testing.assert_allclose(answer, want, atol=1e-6)
+
+
+@own
+class HandsOn(layers.GRU):
+    def call(self, sequences, initial_state=None, mask=None, training=False):
+        return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (lambda: HandsOn(H, dropout=0.2, recurrent_dropout=0.1), (None, D)),
+        (lambda: layers.ConvLSTM1D(2, 2, dropout=0.2, recurrent_dropout=0.1), (None, 6, D)),
+    ],
+    ids=["own call", "convolutional"],
+)
+def test_dropout_of_a_layer_whose_loop_alone_is_replaced_is_left_out(layer, shape, tmp_path):
+    x = keras.Input(shape, name="x")
+    model = keras.Model(x, layer()(x))
+    file = open_artifact(export.to_onnx(model, tmp_path / "model.onnx").path)
+    given = np.random.default_rng(0).normal(size=(2, T, *shape[1:])).astype("float32")
+    (found,) = file.run({"x": given}).values()
+    np.testing.assert_allclose(found, model.predict(given, verbose=0), atol=1e-5)
+
+
+@pytest.mark.parametrize("to", ["onnx", "tflite"])
+@pytest.mark.parametrize("options", [{"axis": -1}, {"axis": 1, "keepdims": True}], ids=str)
+@pytest.mark.parametrize("place", [ops.argmax, ops.argmin], ids=["argmax", "argmin"])
+def test_the_place_of_the_largest_number_is_an_operator_of_every_format(place, options, to, tmp_path):
+    x = keras.Input((T, D), batch_size=1, name="x")
+    model = keras.Model(x, place(layers.LSTM(H, return_sequences=True)(x), **options))
+    export_to = export.to_onnx if to == "onnx" else export.to_tflite
+    file = open_artifact(export_to(model, tmp_path / f"model.{to}", check=False).path)  # the check's inputs bring ties
+    given = np.random.default_rng(0).normal(size=(1, T, D)).astype("float32")
+    (found,) = file.run({"x": given}).values()
+    np.testing.assert_array_equal(found, model.predict(given, verbose=0))
+
+
+def test_celu_is_an_operator_of_onnx(tmp_path):
+    x = keras.Input((None, D), name="x")
+    model = keras.Model(x, layers.Dense(2, activation="celu")(layers.LSTM(H)(x)))
+    file = open_artifact(export.to_onnx(model, tmp_path / "model.onnx").path)
+    given = np.random.default_rng(0).normal(size=(2, T, D)).astype("float32")
+    (found,) = file.run({"x": given}).values()
+    np.testing.assert_allclose(found, model.predict(given, verbose=0), atol=1e-5)

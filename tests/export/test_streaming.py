@@ -6,6 +6,8 @@ import pytest
 import tensorflow as tf
 from keras import layers, ops
 
+import export
+from export.executors import open_artifact
 from export.lowering.plain import PlainTarget
 from export.lowering.source import read
 from export.lowering.streaming import streaming_source
@@ -271,3 +273,10 @@ def test_the_model_is_as_it_was():
         assert layer.__dict__.keys() == was.keys()
         assert all(layer.__dict__[name] is value for name, value in was.items() if isinstance(value, str | int | float))
     assert model.layers[3].dtype_policy.name == "mixed_float16"
+
+
+def test_the_chunk_is_that_of_the_steps_whatever_comes_first(tmp_path):
+    static, frames = keras.Input((4,), name="static"), keras.Input((None, 3), name="frames")
+    x = layers.Concatenate()([static, layers.GRU(2)(frames)])
+    export.to_onnx(keras.Model([static, frames], x), tmp_path / "model.onnx", streaming=True)
+    assert open_artifact(tmp_path / "model.onnx").stream().chunk is None
