@@ -179,8 +179,10 @@ def _plain_operators() -> Iterator[None]:
         tensors = isinstance(x1, tf.Tensor) and isinstance(x2, tf.Tensor) and x1.dtype == x2.dtype
         return tf.add(x1, x2) if tensors and x2.shape.rank and x2.shape[-1] == 1 else keras_add(x1, x2)
 
-    def first(place: Any) -> Any:
+    def first(name: str, place: Any) -> Any:
         def run(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+            if not (isinstance(x, tf.Tensor) and x.dtype.is_floating):
+                return before[name](x, axis=axis, keepdims=keepdims)
             flat = tf.reshape(x, [-1]) if axis is None else x
             found = place(flat, axis=0 if axis is None else axis, output_type=tf.int32)
             if not keepdims:
@@ -189,7 +191,7 @@ def _plain_operators() -> Iterator[None]:
 
         return run
 
-    replaced = {"add": add, "argmax": first(tf.argmax), "argmin": first(tf.argmin)}
+    replaced = {"add": add, "argmax": first("argmax", tf.argmax), "argmin": first("argmin", tf.argmin)}
     for name, function in replaced.items():
         setattr(backend, name, function)
     try:

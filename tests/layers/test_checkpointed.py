@@ -183,7 +183,7 @@ def test_what_cannot_be_cut_is_refused():
     )
     fails(
         lambda: keras.layers.Bidirectional(Checkpointed(GRU(3))),
-        "Checkpointed cannot stand inside Bidirectional: wrap each direction, and join the two yourself.",
+        "Checkpointed cannot stand inside Bidirectional: use two of them, the second on keras.ops.flip(x, 1).",
     )
     for name in ("stateful", "unroll", "go_backwards"):
         fails(

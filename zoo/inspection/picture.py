@@ -72,7 +72,7 @@ def _column(panels: Any, found: "Inspection", signals: dict[str, np.ndarray], ax
     order = _alike(one["hidden_state"])
     for panel, (name, values) in zip(panels[1:], one.items(), strict=True):
         if len(found.units) <= LINES:
-            whole = values.shape[1] != len(found.units)
+            whole = values.shape[1] != len(found.units)  # a state of another width than the hidden state
             _lines(panel, name, values, end, range(values.shape[1]) if whole else found.units)
         else:
             _map(panel, name, values[:, order if values.shape[1] == len(order) else _alike(values)], end)

@@ -41,7 +41,7 @@ class Checkpointed(keras.layers.Layer):
         _check(layer, segment)
         if "go_backwards" in kwargs:  # by which `Bidirectional` makes its second side
             raise InvalidInput(
-                "Checkpointed cannot stand inside Bidirectional: wrap each direction, and join the two yourself."
+                "Checkpointed cannot stand inside Bidirectional: use two of them, the second on keras.ops.flip(x, 1)."
             )
         super().__init__(**{"dtype": layer.dtype_policy, **kwargs})
         self.layer, self.segment = layer, segment

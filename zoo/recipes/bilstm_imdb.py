@@ -5,7 +5,7 @@ Cost:     7 minutes on a free CPU core, 12 on a busy one.
 Data:     Large Movie Review Dataset, official split; every tenth training review held out for validation; the words of
           the training reviews alone.
 Expect:   test accuracy 90.5 and 90.7 % (seeds 0 and 1; 90.8 and 91.6 % on validation); shipped seed 0, from which
-          bilstm.sst2 was trained on; published: 86.5 % (LSTM from random start), 92.8 % (SA-LSTM, pretrained on more
+          bilstm.sst2 starts; published: 86.5 % (LSTM from random start), 92.8 % (SA-LSTM, pretrained on more
           reviews).
 Departs:  from Dai & Le 2015: the states of all steps are pooled, word vectors start from counts of neighbours, no
           pretraining of the recurrent layer.

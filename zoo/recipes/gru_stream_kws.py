@@ -1,7 +1,7 @@
 """gru_stream.kws: one GRU layer spots yes, no, up and down in a stream of packets of 20 ms.
 
 Run:      zoo train gru_stream.kws --seed 0
-Cost:     12 to 14 minutes on one of 2 shared CPU cores.
+Cost:     12 to 16 minutes on one of 2 shared CPU cores.
 Data:     Speech Commands v0.02, four words, split by a hash of the speaker, among digits, spoilt words and noise; see
           zoo/datasets/kws.py.
 Expect:   test accuracy 94.3 % with both seeds (0 and 1); shipped seed 0, 94.2 % on validation; 46 false alarms an hour

@@ -1,7 +1,7 @@
 """lstm_stream.kws: one LSTM layer spots yes, no, up and down in a stream of packets of 20 ms.
 
 Run:      zoo train lstm_stream.kws --seed 0
-Cost:     12 to 14 minutes on one of 2 shared CPU cores.
+Cost:     12 to 16 minutes on one of 2 shared CPU cores.
 Data:     Speech Commands v0.02, four words, split by a hash of the speaker, among digits, spoilt words and noise; see
           zoo/datasets/kws.py.
 Expect:   test accuracy 93.2 and 93.6 % (seeds 0 and 1; 93.8 and 92.6 % on validation); shipped seed 0; 46 false alarms

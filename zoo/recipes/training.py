@@ -87,6 +87,7 @@ def train(
 
 
 def require_seed(seed: int) -> None:
+    """Raises InvalidInput for one that a generator does not take."""
     if not 0 <= seed < 2**32:
         raise InvalidInput(f"seed={seed} is no seed: give a whole number from 0 to {2**32 - 1}.")
 
