@@ -235,7 +235,7 @@ def _make(job: Job, name: str, path: Path, check: bool) -> tuple[Artifact, Manif
     parity = _checked(job, name, path, draft) if check else None
     arena = _arena_bytes(job, name, path) if check else None
     files = manifest.tree_sha256(path)
-    notes = (*written.notes, *([] if arena is None else [_MICRO_NOTE.format(arena)]))
+    notes = (*job.subject.source.notes, *written.notes, *([] if arena is None else [_MICRO_NOTE.format(arena)]))
     described = dataclasses.replace(draft, parity=parity, operators=written.operators, notes=notes, files=files)
     return dataclasses.replace(_artifact(path, described), arena_bytes=arena), described
 

@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -45,6 +46,7 @@ def write(
     Unsupported for an operator that TFLite does not have, or that it cannot quantise.
     """
     _require_no_states(source, quantize)
+    _require_floats(source)
     specs = [_fixed(spec, batch, time) for spec in source.signature.inputs]
     examples = _examples(source, quantize, calibration, batch)
     tracer = tracer or Tracer(_target(quantize))
@@ -137,6 +139,16 @@ def _require_no_states(source: Source, quantize: str | None) -> None:
             f"quantize={quantize!r} cannot stream layer {states[0].layer!r}: integer recurrences start from zero "
             "states and hand out none. Use quantize='dynamic' or 'float16', or export without streaming."
         )
+
+
+def _require_floats(source: Source) -> None:
+    for layer in flat_layers(source.model):
+        if isinstance(layer, keras.layers.Dense | keras.layers.EinsumDense) and layer.quantization_mode:
+            raise Unsupported(
+                f"Layer {layer.name!r} was quantised by Keras ({layer.quantization_mode!r}), to products of integers "
+                "that TFLite has no operator for. Export the model as it was before model.quantize(…), with "
+                "quantize='dynamic' or 'int8', or export to 'onnx' or 'saved_model'."
+            )
 
 
 def _require_integers(

@@ -1,9 +1,10 @@
 """A Keras model as a flat function of named tensors, whatever its class: what every exporter traces."""
 
+import dataclasses
 import inspect
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
@@ -21,11 +22,13 @@ _AXES: dict[int, tuple[str, ...]] = {0: (), 1: ("batch",), 2: ("batch", "feature
 
 @dataclass(frozen=True)
 class Source:
-    """`signature` names the flat inputs and outputs; `structure` is the nesting the model itself takes."""
+    """`signature` names the flat inputs and outputs; `structure` is the nesting the model itself takes; `notes` say
+    what the model does not record of them."""
 
     model: keras.Model
     signature: Signature
     structure: Any
+    notes: tuple[str, ...] = field(default=(), kw_only=True)
 
     @property
     def rules(self) -> Sequence[tuple[type, Rule]]:
@@ -50,13 +53,27 @@ class Source:
 def read(model: keras.Model) -> Source:
     """Raises Unsupported for a model whose inputs are unknown, sparse, or of a type that files do not hold."""
     structure, inputs = _inputs(model)
-    source = Source(model, Signature(inputs, ()), structure)
-    return Source(model, Signature(inputs, _outputs(source)), structure)
+    source = Source(model, Signature(inputs, ()), structure, notes=_notes(model, inputs))
+    return dataclasses.replace(source, signature=Signature(inputs, _outputs(source)))
+
+
+def _notes(model: keras.Model, inputs: Sequence[TensorSpec]) -> tuple[str, ...]:
+    if _structure(model) is not None:
+        return ()
+    taken = ", ".join(spec.describe() for spec in inputs)
+    return (
+        f"Of its inputs {type(model).__name__} records only the shape of the batch it was built with: the file takes "
+        f"{taken}. For another type or a free axis, build it as keras.Model(inputs, outputs).",
+    )
+
+
+def _structure(model: keras.Model) -> Any:
+    """The nested `KerasTensor`s a model was built from; None of a subclassed one."""
+    return getattr(getattr(model, "_functional", None) or model, "_inputs_struct", None)
 
 
 def _inputs(model: keras.Model) -> tuple[Any, tuple[TensorSpec, ...]]:
-    functional = getattr(model, "_functional", None) or model
-    structure = getattr(functional, "_inputs_struct", None)
+    structure = _structure(model)
     if structure is not None:
         tensors = keras.tree.flatten(structure)
         return structure, _specs(model, tensors, [tensor.name for tensor in tensors], "input")

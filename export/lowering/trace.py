@@ -163,7 +163,7 @@ def _here(new: Callable[..., Any], own: Callable[..., Any]) -> Callable[..., Any
 
 @contextlib.contextmanager
 def _plain_operators() -> Iterator[None]:
-    """Operators that Keras writes in a way that files do not hold.
+    """Operators that Keras writes in a way that files do not hold, for this thread alone.
 
     add             Keras takes a second summand of which one axis is longer than 1 for a bias, even if that axis is
                     time, as in [1, T, 1]: it is then added along the wrong axis (T = D), or by a `BiasAdd` of a kind
@@ -193,7 +193,7 @@ def _plain_operators() -> Iterator[None]:
 
     replaced = {"add": add, "argmax": first("argmax", tf.argmax), "argmin": first("argmin", tf.argmin)}
     for name, function in replaced.items():
-        setattr(backend, name, function)
+        setattr(backend, name, _here(function, before[name]))
     try:
         yield
     finally:

@@ -67,3 +67,14 @@ def test_a_subclassed_model_keeps_the_keys_of_its_dictionaries(tmp_path):
     assert set(found) == set(wanted)
     for name, value in wanted.items():
         np.testing.assert_allclose(found[name], value, atol=1e-5)
+
+
+def test_a_subclassed_model_says_what_it_does_not_record_of_its_inputs(tmp_path):
+    model = Nested()
+    model({"frames": np.zeros((2, 5, 3), "float32"), "number": np.ones((2, 2), "int32")})
+    (note,) = export.to_onnx(model, tmp_path / "model.onnx").notes
+    assert note == (
+        "Of its inputs Nested records only the shape of the batch it was built with: the file takes frames float32 "
+        "[batch, 5, 3], number float32 [batch, 2]. For another type or a free axis, build it as "
+        "keras.Model(inputs, outputs)."
+    )

@@ -9,6 +9,8 @@ from keras import layers, ops
 
 import export
 from export.executors import open_artifact
+from export.lowering.plain import PlainTarget
+from export.lowering.trace import Tracer, lowered
 from zoo.errors import Unsupported
 
 pytestmark = pytest.mark.usefixtures("small_probes")
@@ -162,6 +164,20 @@ def test_another_thread_may_run_the_model_while_it_is_exported(tmp_path):
     assert found
     for answer in found:
         np.testing.assert_allclose(answer, want, atol=1e-6)
+
+
+def test_operators_are_written_plainly_for_the_thread_that_exports_alone():
+    model, zeros, found = keras.Sequential([keras.Input((T, D)), layers.GRU(H)]), ops.convert_to_tensor([-0.0, 0.0]), []
+
+    def first():
+        found.append(int(ops.argmax(zeros)))
+
+    with lowered(model, Tracer(PlainTarget()), ()):
+        first()
+        thread = threading.Thread(target=first)
+        thread.start()
+        thread.join()
+    assert found == [0, 1]
 
 
 @own

@@ -287,6 +287,20 @@ def test_an_operator_tflite_lacks_is_refused_with_its_layer(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize` method")
+def test_integers_of_keras_own_quantisation_are_refused_with_what_to_do(tmp_path):
+    model = model_of(lambda x: layers.Dense(3, name="head")(layers.LSTM(4)(x)))
+    model.quantize("int8")
+    with pytest.raises(Unsupported) as caught:
+        written(model, tmp_path)
+    assert str(caught.value) == (
+        "Layer 'head' was quantised by Keras ('int8'), to products of integers that TFLite has no operator for. "
+        "Export the model as it was before model.quantize(…), with quantize='dynamic' or 'int8', or export to 'onnx' "
+        "or 'saved_model'."
+    )
+    assert not list(tmp_path.iterdir())
+
+
 def test_conversion_says_nothing_and_leaves_logging_as_it_was(tmp_path, capfd):
     logger = tf.get_logger()
     level, error_stream = logger.level, os.fstat(2)
