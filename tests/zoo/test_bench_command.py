@@ -94,6 +94,11 @@ def test_a_suite_is_run_printed_and_drawn(zoo_command, monkeypatch, tmp_path):
         ),
         (["gru.har", "--plot", "out.jpeg"], "--plot 'out.jpeg' must end in .png, .svg or .pdf."),
         (["gru.har", "--plot", "nowhere/out.png"], "--plot: there is no folder 'nowhere'."),
+        (["gru.har", "--batch", ""], "--batch '' must be whole numbers with commas between them, as in 1,32."),
+        (
+            ["inference", "--threads", "1"],
+            "--threads is for a model; suite 'inference' has sizes and peers of its own. Leave it out.",
+        ),
         (
             ["streaming", "--batch", "4"],
             "--batch is for a model; suite 'streaming' has sizes and peers of its own. Leave it out.",

@@ -90,11 +90,20 @@ def test_an_onnx_file_is_measured_without_its_model(here, keras_file, tmp_path):
         ("ONNX Runtime", 2, "ok"),
     ]
     with pytest.raises(InvalidInput) as error:
-        latency.measure(str(tmp_path / "small.onnx"), [1], rounds=1, against=("keras",))
+        latency.measure(str(tmp_path / "small.onnx"), [1], rounds=1, against=("keras", "openvino"), quantize=["int8"])
     assert str(error.value) == (
-        f"{tmp_path / 'small.onnx'} is compared on ONNX Runtime and OpenVINO only: Keras predict, Keras tf.function "
-        "would need the Keras model it came from. Give its .keras file or a zoo name."
+        f"{tmp_path / 'small.onnx'} is compared on onnx and openvino only: keras, int8 would need the Keras model it came from. Give its "
+        ".keras file or a zoo name."
     )
+
+
+@needs_openvino
+def test_openvino_reads_an_onnx_file_without_its_model(here, keras_file, tmp_path):
+    import export
+
+    export.to_onnx(str(keras_file), tmp_path / "small.onnx", check=False)
+    rows = latency.measure(str(tmp_path / "small.onnx"), [1], rounds=1, time=4, against=["openvino"])
+    assert [(row["runtime"], row["status"]) for row in rows] == [("ONNX Runtime", "ok"), ("OpenVINO", "ok")]
 
 
 def test_a_tflite_file_is_measured_without_its_model(here, keras_file, tmp_path):
@@ -103,6 +112,12 @@ def test_a_tflite_file_is_measured_without_its_model(here, keras_file, tmp_path)
     export.to_tflite(str(keras_file), tmp_path / "small.tflite", check=False)
     rows = latency.measure(str(tmp_path / "small.tflite"), [1], rounds=1, time=4)
     assert [(row["runtime"], row["status"]) for row in rows] == [("LiteRT", "ok")]
+    with pytest.raises(InvalidInput) as error:
+        latency.measure(str(tmp_path / "small.tflite"), [1], rounds=1, against=("onnx", "litert"))
+    assert str(error.value) == (
+        f"{tmp_path / 'small.tflite'} is compared on litert only: onnx would need the Keras model it came from. Give "
+        "its .keras file or a zoo name."
+    )
 
 
 def test_a_peer_that_is_not_installed_is_a_row_that_says_so(keras_file):

@@ -48,6 +48,7 @@ def fake_steps(**losses):
 
 def test_a_row_a_library_relative_to_ours(monkeypatch):
     monkeypatch.setattr(layers, "STEPS", fake_steps(zoo=1.0, keras=1.0, torch=1.0))
+    monkeypatch.setattr(layers, "_status", lambda library: "ok")
     seconds = {"zoo": [0.002] * 3, "keras": [0.005] * 3, "torch": [0.003] * 3, "matmul": [0.01] * 3}
     monkeypatch.setattr(timing, "interleaved", lambda *_, **__: {name: np.array(v) for name, v in seconds.items()})
     rows = [{**row, "peak_mib": 500, "mib_before": 400} for row in layers.times("lstm", POINT, rounds=3)]
@@ -66,6 +67,7 @@ def test_a_row_a_library_relative_to_ours(monkeypatch):
 
 def test_libraries_that_disagree_are_not_timed(monkeypatch):
     monkeypatch.setattr(layers, "STEPS", fake_steps(zoo=1.0, keras=1.0, torch=1.1))
+    monkeypatch.setattr(layers, "_status", lambda library: "ok")
     with pytest.raises(ParityError) as error:
         list(layers.times("gru", POINT, rounds=3))
     assert str(error.value) == (
@@ -73,13 +75,17 @@ def test_libraries_that_disagree_are_not_timed(monkeypatch):
     )
 
 
-def test_without_pytorch_the_suite_says_what_to_install(zoo_command, monkeypatch):
+def test_without_pytorch_its_rows_say_so(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "torch", None)
-    answer = zoo_command("bench", "layers")
-    assert (answer.code, answer.err) == (
-        2,
-        "zoo: This benchmark compares with PyTorch: pip install 'recurrent-zoo[bench]'.\n",
-    )
+    monkeypatch.setattr(layers, "_limit_threads", lambda: None)
+    monkeypatch.setattr(layers, "memory", lambda *_: {"peak_mib": 500, "mib_before": 400})
+    rows = layers.run(rounds=1, grid=[POINT])
+    assert [(row["library"], row["status"], row["p50_ms"] != "", row["peak_mib"]) for row in rows] == 2 * [
+        ("zoo", "ok", True, 500), ("keras", "ok", True, 500), ("torch", "not installed: torch", False, ""),
+    ]  # fmt: skip
+    assert [(line[4], line[8]) for line in layers.table(rows)] == [("–", "–")] * 2
+    assert "× Keras, – PyTorch; 2 threads, 1 rounds" in layers.summary(rows) and "torch" not in rows[0]["versions"]
+    assert layers.plot(rows, tmp_path / "layers.png").stat().st_size > 0
 
 
 @thorough

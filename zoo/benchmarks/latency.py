@@ -39,7 +39,7 @@ def measure(
         raise InvalidInput(f"Numbers of threads {list(threads)}: this process may use {process.cores()} cores.")
     subject = subjects.subject(given)
     against = peers.usual(subject) if against is None else against
-    peers.require_readable(subject, peers.chosen(against, quantize))
+    peers.able(subject, against, quantize)
     request = {"given": given, "batches": batches, "rounds": rounds, "against": against, "time": time}
     request |= {"quantize": quantize, "cold": cold}
     facts = results.conditions(results.installed(results.RUNTIMES, against), rounds=rounds)
@@ -62,7 +62,7 @@ def rows(
 ) -> list[dict[str, Any]]:
     """The rows of one number of threads, measured in this process."""
     subject = subjects.subject(given)
-    found = peers.require_readable(subject, peers.chosen(against, quantize))
+    found = peers.able(subject, against, quantize)
     known = {
         peer.title: side_by_side.described(subject, peer, subject.inputs(batches[0], time), cold)
         | scored(subject, peer)

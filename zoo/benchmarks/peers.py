@@ -56,6 +56,8 @@ def chosen(against: Sequence[str], quantize: Sequence[str] = ()) -> list[Peer]:
 
 
 def _with_forms(make: Callable[[str | None], Peer], form: str, quantize: Sequence[str]) -> list[Peer]:
+    if not quantize:
+        return [make(None)]
     from export.engine import FORMATS, QUANTIZE
 
     for kind in quantize:
@@ -298,22 +300,27 @@ def of(title: str) -> Peer:
 
 
 def usual(subject: Subject) -> Sequence[str]:
-    """Against what a subject is timed where nothing else is asked for: what can read it."""
-    return (
-        ("keras", "litert") if subject.runs_keras else {".onnx": (), ".tflite": ("litert",)}[Path(subject.given).suffix]
-    )
+    """Against what a subject is timed where nothing else is asked for."""
+    return ("keras", "litert") if subject.runs_keras else ()
 
 
-def require_readable(subject: Subject, found: Sequence[Peer]) -> list[Peer]:
-    """Those that can run what was given. Raises InvalidInput where a peer was named that needs the Keras model."""
+def able(subject: Subject, against: Sequence[str], quantize: Sequence[str] = ()) -> list[Peer]:
+    """The peers of these names, of a file those that can read it.
+
+    Raises UnknownName; InvalidInput for a peer, or a quantised form, that needs the Keras model where there is none.
+    """
     if subject.runs_keras:
-        return list(found)
-    readers = {".onnx": ("ONNX Runtime", "OpenVINO"), ".tflite": ("LiteRT",)}[Path(subject.given).suffix]
-    kept = [peer for peer in found if peer.title in readers]
-    refused = [peer.title for peer in found if peer.title not in readers and peer.title != "ONNX Runtime"]
-    if refused or not kept:
+        return chosen(against, quantize)
+    names, titles = _READERS[Path(subject.given).suffix]
+    found = [peer for peer in chosen([names[0], *against], quantize) if peer.title in titles]
+    refused = [*(name for name in against if name not in names), *quantize]
+    if refused:
         raise InvalidInput(
-            f"{subject.given} is compared on {' and '.join(readers)} only: {', '.join(refused)} would need the Keras "
-            "model it came from. Give its .keras file or a zoo name."
+            f"{subject.given} is compared on {' and '.join(names)} only: {', '.join(refused)} would need the Keras model "
+            "it came from. Give its .keras file or a zoo name."
         )
-    return kept
+    return found
+
+
+# By the suffix of a file: the names of the peers that read it, its own runtime first, and the titles of their rows.
+_READERS = {".onnx": (("onnx", "openvino"), ("ONNX Runtime", "OpenVINO")), ".tflite": (("litert",), ("LiteRT",))}

@@ -19,9 +19,9 @@ _POOLS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_
 _ONCE = """
 import os, time
 {code}
-times = os.times()
+ended, times = time.time(), os.times()
 from zoo.benchmarks.process import peak_mib
-print(time.time(), times.user + times.system, peak_mib())
+print(ended, times.user + times.system, peak_mib())
 """
 
 

@@ -22,7 +22,6 @@ SUITES = {
     "zoo": "zoo.benchmarks.pretrained",
     "scaling": "zoo.benchmarks.scaling",
 }
-OF_A_MODEL = {"--against": None, "--batch": "1,32", "--threads": "1", "--quantize": "", "--time": None}
 
 
 def bench(
@@ -30,14 +29,16 @@ def bench(
     against: Annotated[
         str | None,
         typer.Option(
-            help="onnx (always there), keras, keras-export, torch, openvino, litert, litert-default, saved-model, with "
-            "commas; else keras and litert, of an .onnx or .tflite file its own runtime alone."
+            help="keras, keras-export, torch, openvino, litert, litert-default, saved-model, with commas, beside our ONNX "
+            "file; else keras and litert. An .onnx or .tflite file runs on its own runtime, an .onnx file on openvino too."
         ),
     ] = None,
-    batch: Annotated[str, typer.Option(help="Batch sizes of a model, separated by commas.")] = "1,32",
+    batch: Annotated[str | None, typer.Option(help="Batch sizes of a model, separated by commas; else 1,32.")] = None,
     time: Annotated[int | None, typer.Option(help="Steps of the inputs; else the model's window.", min=1)] = None,
-    threads: Annotated[str, typer.Option(help="Numbers of threads, separated by commas.")] = "1",
-    quantize: Annotated[str, typer.Option(help="Quantised forms besides: dynamic, float16, int8, int16x8.")] = "",
+    threads: Annotated[str | None, typer.Option(help="Numbers of threads, separated by commas; else 1.")] = None,
+    quantize: Annotated[
+        str | None, typer.Option(help="Quantised forms besides: dynamic, float16, int8, int16x8.")
+    ] = None,
     rounds: Annotated[int | None, typer.Option(help="How often each candidate has its turn.", min=3)] = None,
     plot: Annotated[Path | None, typer.Option(help="A picture of it, as .png, .svg or .pdf.")] = None,
     as_json: AsJson = False,
@@ -47,19 +48,20 @@ def bench(
     require_picture("--plot", plot)
     if name in SUITES:
         given = {"--against": against, "--batch": batch, "--threads": threads, "--quantize": quantize, "--time": time}
-        _refuse_options(name, [option for option, value in given.items() if value != OF_A_MODEL[option]])
+        _refuse_options(name, [option for option, value in given.items() if value is not None])
         import_tensorflow()
         _suite(importlib.import_module(SUITES[name]), rounds, plot, as_json)
         return
     options = {
         "against": None if against is None else _names(against),
         "time": time,
-        "threads": _sizes("--threads", threads),
-        "quantize": _names(quantize),
+        "threads": _sizes("--threads", "1" if threads is None else threads),
+        "quantize": _names(quantize or ""),
     }
-    sizes = _sizes("--batch", batch)
+    sizes = _sizes("--batch", "1,32" if batch is None else batch)
     _require_known(name)
-    import_tensorflow()
+    if Path(name).suffix not in (".onnx", ".tflite"):
+        import_tensorflow()
     _model(name, sizes, rounds or 30, options, plot, as_json)
 
 
