@@ -90,10 +90,10 @@ def test_an_onnx_file_is_measured_without_its_model(here, keras_file, tmp_path):
         ("ONNX Runtime", 2, "ok"),
     ]
     with pytest.raises(InvalidInput) as error:
-        latency.measure(str(tmp_path / "small.onnx"), [1], rounds=1, against=("keras", "openvino"), quantize=["int8"])
+        latency.measure(str(tmp_path / "small.onnx"), [1], 1, against=("keras", "openvino"), quantize=["int8"])
     assert str(error.value) == (
-        f"{tmp_path / 'small.onnx'} is compared on onnx and openvino only: keras, int8 would need the Keras model it came from. Give its "
-        ".keras file or a zoo name."
+        f"{tmp_path / 'small.onnx'} is compared on onnx and openvino only: keras, int8 would need the Keras model it "
+        "came from. Give its .keras file or a zoo name."
     )
 
 

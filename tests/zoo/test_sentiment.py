@@ -1,5 +1,6 @@
 import dataclasses
 import io
+import json
 import tarfile
 
 import numpy as np
@@ -50,7 +51,7 @@ def test_the_words_that_moved_the_answer_have_their_part_of_the_log_odds(judge):
     (answer,) = judge("A great, bad film")
     assert answer.label == "positive"
     assert effects(answer) == {"great": 2.0, "bad": -1.0}
-    assert answer.cells() == ("positive", "73.1 %", "great +2.00, bad -1.00, A +0.00, , +0.00, film +0.00")
+    assert answer.cells() == ("positive", "73.1 %", "great +2.00, bad -1.00")
 
 
 def test_of_a_negative_answer_bad_words_speak_for_it(judge):
@@ -78,6 +79,55 @@ def test_of_a_long_text_the_most_certain_part_is_looked_at(judge):
     assert effects(answer) == {"great": 2.0}
     shown = judge.heading(raw, [answer]).plain
     assert shown.startswith("…") and shown.endswith("…") and shown.count("great") == 5
+
+
+def test_the_end_of_a_text_somewhat_longer_than_a_part_is_looked_at(judge):
+    (answer,) = judge("film " * sentiment.WINDOW + "dull dull bad")
+    assert answer.label == "negative"
+    assert [word.text for word in answer.words[-3:]] == ["dull", "dull", "bad"]
+    assert answer.cells()[2] == "dull +1.00, bad +1.00"  # a word that comes twice is named once
+
+
+def test_a_text_of_which_no_word_is_known_was_moved_by_none(judge):
+    assert judge("xyzzy")[0].cells() == ("negative", "50.0 %", "none")
+
+
+def test_control_characters_are_shown_not_obeyed(judge):
+    raw = "a great\x07 \x1b[31m bad\x9b film\x7f"
+    shown = judge.heading(raw, judge(raw))
+    assert shown.plain == "a great␇ ␛[31m bad\ufffd film␡"
+    assert [raw[span.start : span.end] for span in shown.spans] == ["great", "bad"]
+
+
+@pytest.fixture
+def judged(judge, monkeypatch):
+    monkeypatch.setattr("zoo.pipeline", lambda name, backend: judge)
+
+
+def test_predict_reads_text_from_a_file_and_from_standard_input(zoo_command, judged, monkeypatch, tmp_path):
+    path = tmp_path / "review.txt"
+    path.write_bytes("\ufeffA great,\r\nbad film".encode())
+    answer = zoo_command("predict", "gru.har", path)
+    assert (answer.code, answer.out.splitlines()[:2]) == (0, ["A great,", "bad film"])
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"film " * 99_999 + b"bad")))
+    (found,) = json.loads(zoo_command("predict", "gru.har", "-", "--json").out)
+    assert (found["input"], found["label"]) == ("-", "negative")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "There is no file 'review.txt'. Check the path."),
+        (b"caf\xff", "review.txt is not UTF-8 text (invalid start byte at byte 3)."),
+        (b" \n", "The text ' \\n' is empty: give at least one character that is not blank."),
+    ],
+)
+def test_predict_refuses_a_file_that_holds_no_text(zoo_command, judged, monkeypatch, tmp_path, content, message):
+    monkeypatch.chdir(tmp_path)
+    if content is not None:
+        (tmp_path / "review.txt").write_bytes(content)
+    answer = zoo_command("predict", "gru.har", "review.txt")
+    assert (answer.code, answer.out, answer.err) == (2, "", f"zoo: {message}\n")
 
 
 def test_a_hundred_thousand_words_get_an_answer(judge):

@@ -157,6 +157,27 @@ def test_packets_give_what_the_whole_recording_gives():
     assert list(spotter.listen(packets(speech(), PACKET))) == spotter(speech())
 
 
+def test_a_word_at_the_very_end_is_heard_in_the_silence_that_follows():
+    class Late(Loud):
+        def run(self, inputs):
+            return {"logits": np.roll(super().run(inputs)["logits"], 20, axis=1)}
+
+    assert [item.label for item in KeywordSpotting(SPOTTER, Late())(speech()[: 16_000 + 6400])] == ["yes"]
+
+
+def test_half_a_second_of_silence_follows_the_last_packet():
+    class Counting(Loud):
+        samples = 0
+
+        def push(self, wave):
+            self.samples += wave.shape[1]
+            return super().push(wave)
+
+    stream = Counting()
+    assert not list(KeywordSpotting(SPOTTER, stream).listen(packets(np.zeros(700, "float32"), PACKET)))
+    assert stream.samples == 700 + 8000
+
+
 def test_a_keyword_is_given_before_the_next_packet_is_asked_for():
     asked = []
 

@@ -149,6 +149,11 @@ def tagging(card, tokenizer_of):
     return Tagging(spec, _Tagger(spec))
 
 
+def test_sentences_of_a_batch_are_tagged_as_each_alone(tagging):
+    sentences = ["Go away!", ["go"], "away, go away"]
+    assert tagging.several(sentences) == [tagging(sentence) for sentence in sentences]
+
+
 def test_raw_text_becomes_words_with_tags_and_places(tagging):
     found = tagging("Go away!")
     assert [(word.word, word.tag, word.start, word.end) for word in found] == [

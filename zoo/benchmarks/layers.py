@@ -79,7 +79,7 @@ def _status(library: str) -> str:
     return f"{side_by_side.ABSENT}: torch" if missing else side_by_side.OK
 
 
-def _memory(row: Mapping[str, Any]) -> Mapping[str, Any]:
+def _memory(row: dict[str, Any]) -> Mapping[str, Any]:
     if row["status"] != side_by_side.OK:
         return dict.fromkeys(MEMORY, "")
     return memory(row["library"], row["cell"], _point(row))

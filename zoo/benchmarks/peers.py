@@ -316,8 +316,8 @@ def able(subject: Subject, against: Sequence[str], quantize: Sequence[str] = ())
     refused = [*(name for name in against if name not in names), *quantize]
     if refused:
         raise InvalidInput(
-            f"{subject.given} is compared on {' and '.join(names)} only: {', '.join(refused)} would need the Keras model "
-            "it came from. Give its .keras file or a zoo name."
+            f"{subject.given} is compared on {' and '.join(names)} only: {', '.join(refused)} would need the Keras "
+            "model it came from. Give its .keras file or a zoo name."
         )
     return found
 

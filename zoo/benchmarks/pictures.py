@@ -76,7 +76,8 @@ def training_steps(rows: Rows, path: Path) -> Path:
         found = [row for row in rows if row["cell"] == cell]
         sizes = list(dict.fromkeys(tuple(str(row[name]) for name in _SIZE) for row in found))
         for place, (library, colour) in enumerate((("keras", "#e0a100"), ("torch", "#d6492a"))):
-            more = [float(row["times_zoo"]) - 1 for row in found if row["library"] == library and row["times_zoo"] != ""]
+            times = [row["times_zoo"] for row in found if row["library"] == library and row["times_zoo"] != ""]
+            more = [float(value) - 1 for value in times]
             panel.barh(np.arange(len(more)) + 0.38 * place, more, 0.36, left=1, color=colour, label=library)
         panel.axvline(1, color="#0b5fa5", label="zoo")
         panel.set_yticks(np.arange(len(sizes)) + 0.19, [", ".join(size) for size in sizes], fontsize=7)

@@ -29,8 +29,9 @@ def bench(
     against: Annotated[
         str | None,
         typer.Option(
-            help="keras, keras-export, torch, openvino, litert, litert-default, saved-model, with commas, beside our ONNX "
-            "file; else keras and litert. An .onnx or .tflite file runs on its own runtime, an .onnx file on openvino too."
+            help="keras, keras-export, torch, openvino, litert, litert-default, saved-model, with commas, beside our "
+            "ONNX file; else keras and litert. An .onnx or .tflite file runs on its own runtime, an .onnx file on "
+            "openvino too."
         ),
     ] = None,
     batch: Annotated[str | None, typer.Option(help="Batch sizes of a model, separated by commas; else 1,32.")] = None,

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from zoo.errors import InvalidInput
+from zoo.features.text import printable
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 console = Console(highlight=False)
@@ -41,7 +42,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, right:
     Without a terminal, and on one too narrow for that, the table is as wide as it is: nothing is ever cut.
     """
     table = Table(box=None, pad_edge=False, header_style="bold", show_header=any(columns))
-    cells = [[str(cell) for cell in row] for row in rows]
+    cells = [[printable(str(cell)) for cell in row] for row in rows]
     least = full = -_GAP
     for index, column in enumerate(columns):
         texts = [column, *(row[index] for row in cells)]

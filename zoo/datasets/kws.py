@@ -16,7 +16,7 @@ import numpy as np
 
 from zoo.datasets import fsdd, recordings
 from zoo.datasets.base import Dataset, RemoteFile, Split, Splits
-from zoo.features import audio
+from zoo.features import audio, keywords
 from zoo.spec import DatasetRef
 
 RATE, PACKET = 16_000, 320
@@ -31,7 +31,7 @@ MIRROR = (
     "b14abbbf2152510c2334174ff38ec26754d217a10612a60ab0f6160c8aa86416",
 )
 RECORDINGS = "f394f6c18dc007e4715ce2f8b7f63fa108f0de4f868483ab9674c2993cd8a177"
-CLIP, TAIL = RATE, RATE // 2  # samples of a clip, and of the background that follows it in a test
+CLIP, TAIL = RATE, int(keywords.TAIL * RATE)  # samples of a clip, and of the background that follows it in a test
 _NAME = re.compile(r".*?((yes|no|up|down)/([0-9a-f]+)_nohash_\d+\.wav)")
 _EARLY, _HOLD, _SLACK = 0.06, 0.3, 0.1  # seconds, see `targets`
 

@@ -11,6 +11,7 @@ from zoo.features.probabilities import softmax
 
 SMOOTH = 10  # packets whose probabilities are averaged
 THRESHOLD = 0.5
+TAIL = 0.5  # seconds of silence after sound that has ended: it takes so long until the last word is known
 PAUSE = 0.75  # seconds after a keyword in which none is reported
 
 

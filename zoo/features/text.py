@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 PAD, UNKNOWN = "[PAD]", "[UNK]"
+_PICTURES = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"} | {127: 0x2421}
+_PICTURES |= dict.fromkeys(range(128, 160), 0xFFFD)
 
 
 def load(path: Path) -> "Tokenizer":
@@ -73,6 +75,15 @@ def several(raw: Any, what: str) -> list[Any]:
 def checked(text: str) -> str:
     """`text` without blanks around it. Raises InvalidInput for what is no text."""
     return unicode(text).strip()
+
+
+def printable(text: str) -> str:
+    """`text` with control characters as pictures of them, one for one, so that a terminal obeys none.
+
+    >>> printable("bad\\x1b[31m film")
+    'bad␛[31m film'
+    """
+    return text.translate(_PICTURES)
 
 
 def unicode(text: str) -> str:

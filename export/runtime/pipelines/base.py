@@ -9,6 +9,7 @@ from rich.text import Text
 
 from export.runtime.executor import Executor
 from zoo.errors import InvalidInput
+from zoo.features.text import printable
 from zoo.spec import ModelSpec
 
 
@@ -25,6 +26,7 @@ class Pipeline(ABC):
     """
 
     COLUMNS: tuple[str, ...]
+    TEXT = False  # whether raw input is text
     RIGHT: tuple[str, ...] = ()
     PARTS: tuple[str, ...] = ("model",)
 
@@ -37,7 +39,7 @@ class Pipeline(ABC):
 
     def heading(self, raw: Any, answers: Sequence[Any]) -> Text:
         """What a terminal shows above the answers: the input."""
-        return Text(str(raw), "bold")
+        return Text(printable(str(raw)), "bold")
 
     def plot(self, raw: Any, answers: Sequence[Any], path: Path) -> None:
         """Draws the answers over the input into a picture file. Raises InvalidInput where there is nothing to draw."""

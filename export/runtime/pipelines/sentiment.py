@@ -14,6 +14,7 @@ from zoo.features.text import UNKNOWN
 WINDOW = 256  # words that are hidden in turn; of a longer text those of its most decided part
 BATCH_STEPS = 16_384  # words of one batch of such texts
 SHOWN = 5
+LEAST = 0.005  # log-odds that are still shown
 FAINTEST = 40  # of 160: the least depth of colour that is still drawn
 
 
@@ -35,11 +36,13 @@ class Judged(Labelled):
     words: tuple[Weighed, ...]
 
     def strongest(self, count: int = SHOWN) -> list[Weighed]:
-        return sorted(self.words, key=lambda word: -abs(word.effect))[:count]
+        """The words that moved it most; one that comes again stands where it moved most."""
+        words = {word.text.lower(): word for word in sorted(self.words, key=lambda word: abs(word.effect))}
+        return sorted(words.values(), key=lambda word: -abs(word.effect))[:count]
 
     def cells(self) -> tuple[str, ...]:
-        moved = ", ".join(f"{word.text} {word.effect:+.2f}" for word in self.strongest())
-        return self.label, f"{100 * self.score:.1f} %", moved
+        moved = (f"{word.text} {word.effect:+.2f}" for word in self.strongest() if abs(word.effect) >= LEAST)
+        return self.label, f"{100 * self.score:.1f} %", ", ".join(moved) or "none"
 
 
 class Sentiment(TextClassification):
@@ -70,12 +73,12 @@ class Sentiment(TextClassification):
 
     def _most_certain(self, tokens: np.ndarray, label: int) -> int:
         """Where the part of `WINDOW` tokens begins that is most certain of the label."""
-        starts = range(0, max(1, len(tokens) - WINDOW // 2), WINDOW)
-        parts = np.zeros((len(starts), min(WINDOW, len(tokens))), "int32")
-        for row, start in zip(parts, starts, strict=True):
-            piece = tokens[start : start + WINDOW]
-            row[: len(piece)] = piece
-        return 0 if len(starts) == 1 else starts[int(np.argmax(self._odds(parts, label)))]
+        last = len(tokens) - WINDOW
+        if last <= 0:
+            return 0
+        starts = [*range(0, last, WINDOW), last]
+        parts = np.stack([tokens[start : start + WINDOW] for start in starts])
+        return starts[int(np.argmax(self._odds(parts, label)))]
 
     def _effects(self, tokens: np.ndarray, label: int) -> np.ndarray:
         """float [T]: the log-odds of the label, less those with each token unknown."""
@@ -97,7 +100,9 @@ class Sentiment(TextClassification):
         stronger the deeper; … stands for the rest of a longer text."""
         words = answers[0].words
         first, last = (words[0].start, words[-1].end) if len(words) == WINDOW else (0, len(raw))
-        shown = Text("…" if first else "").append(raw[first:last]).append("…" if last < len(raw) else "")
+        shown = (
+            Text("…" if first else "").append(text.printable(raw[first:last])).append("…" if last < len(raw) else "")
+        )
         shift = (1 if first else 0) - first
         largest = max(abs(word.effect) for word in words) or 1.0
         for word in words:

@@ -10,7 +10,7 @@ import numpy as np
 from export.runtime.pipelines.base import Pipeline
 from zoo.errors import InvalidInput
 from zoo.features import audio, ctc, windows
-from zoo.features.keywords import THRESHOLD, Detector, Keyword
+from zoo.features.keywords import TAIL, THRESHOLD, Detector, Keyword
 from zoo.features.probabilities import ranked, softmax
 
 
@@ -100,7 +100,8 @@ class Transcription(_Listening):
 
 
 class KeywordSpotting(_Listening):
-    """Keywords with the times at which they are known: `Keyword`. `listen` gives them as the sound arrives.
+    """Keywords with the times at which they are known: `Keyword`. `listen` gives them as the sound arrives. Where the
+    sound ends, half a second of silence follows.
 
     A keyword is one when its probability passes `threshold`: a higher one misses more and errs less.
     """
@@ -113,7 +114,7 @@ class KeywordSpotting(_Listening):
         waves = self._waves(raw)
         if len(waves) > 1:
             raise InvalidInput(f"{self.spec.name} listens to one stream at a time; this input has {len(waves)}.")
-        return detector.push(self._answer(waves)[0])
+        return detector.push(self._answer(np.concatenate([waves, self._tail()], 1))[0])
 
     def listen(self, packets: Iterable[np.ndarray], threshold: float = THRESHOLD) -> Iterator[Keyword]:
         """The keywords in packets of samples [any number], each as soon as the packet that completes it is in.
@@ -123,6 +124,11 @@ class KeywordSpotting(_Listening):
         stream, detector = self.executor.stream(), self._detector(threshold)
         for packet in packets:
             yield from detector.push(stream.push(self._waves(packet))[0])
+        yield from detector.push(stream.push(self._tail())[0])
+
+    def _tail(self) -> np.ndarray:
+        """Silence [1, samples, 1], in which the last word becomes known."""
+        return np.zeros((1, int(TAIL * int(self.spec.sample_rate or 0)), 1), "float32")
 
     def _detector(self, threshold: float) -> Detector:
         return Detector(self.spec.labels, self._step(), threshold)

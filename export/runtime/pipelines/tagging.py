@@ -31,11 +31,13 @@ class Tagged:
 
 class Tagging(Pipeline):
     """Tags the words of one sentence: raw text, which is split as the treebank splits it, or a list of words.
+    `several` tags a list of sentences in one batch; each answer is that of its sentence alone.
 
     Raises InvalidInput for text that is empty or not Unicode, and for a word that is blank.
     """
 
     COLUMNS = ("word", "tag", "score")
+    TEXT = True
     RIGHT = ("score",)
 
     def __init__(self, spec: ModelSpec, executor: Executor) -> None:
@@ -43,14 +45,23 @@ class Tagging(Pipeline):
         self.tokenizer = text.load(registry.file(spec.name, "tokenizer.json"))
 
     def __call__(self, raw: str | Sequence[str]) -> list[Tagged]:
-        found = _split(raw) if isinstance(raw, str) else [(word, None, None) for word in words.checked(raw)]
-        sentence = [word for word, *_ in found]
-        inputs = {"words": words.encode(self.tokenizer, [sentence]), "characters": words.characters([sentence])}
+        return self.several([raw])[0]
+
+    def several(self, sentences: Sequence[str | Sequence[str]]) -> list[list[Tagged]]:
+        found = [
+            _split(raw) if isinstance(raw, str) else [(word, None, None) for word in words.checked(raw)]
+            for raw in text.several(sentences, "sentence to tag")
+        ]
+        split = [[word for word, *_ in sentence] for sentence in found]
+        inputs = {"words": words.encode(self.tokenizer, split), "characters": words.characters(split)}
         (output,) = self.spec.signature.output_names
-        rows = softmax(self.executor.run(inputs)[output][0])
+        answers = softmax(self.executor.run(inputs)[output])
         return [
-            Tagged(word, self.spec.labels[int(np.argmax(row))], float(row.max()), start, end)
-            for (word, start, end), row in zip(found, rows, strict=True)
+            [
+                Tagged(word, self.spec.labels[int(np.argmax(row))], float(row.max()), start, end)
+                for (word, start, end), row in zip(sentence, rows[: len(sentence)], strict=True)
+            ]
+            for sentence, rows in zip(found, answers, strict=True)
         ]
 
 

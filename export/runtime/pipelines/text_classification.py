@@ -34,6 +34,7 @@ class TextClassification(Pipeline):
     """
 
     COLUMNS = ("label", "score", "next")
+    TEXT = True
     RIGHT = ("score",)
 
     def __init__(self, spec: ModelSpec, executor: Executor) -> None:
