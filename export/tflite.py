@@ -136,8 +136,8 @@ def _require_no_states(source: Source, quantize: str | None) -> None:
     states = source.signature.states
     if quantize in INTEGERS and states:
         raise Unsupported(
-            f"quantize={quantize!r} cannot stream layer {states[0].layer!r}: integer recurrences start from zero "
-            "states and hand out none. Use quantize='dynamic' or 'float16', or export without streaming."
+            f"quantize={quantize!r} cannot stream: files in full integers take and hand out no states, as layer "
+            f"{states[0].layer!r} needs. Use quantize='dynamic' or 'float16', or export without streaming."
         )
 
 

@@ -208,8 +208,8 @@ def test_whole_integers_are_refused_with_the_first_layer_that_has_a_state(quanti
             model, tmp_path / "m.tflite", streaming=True, quantize=quantize, calibration=[{"frames": frames(6)}]
         )
     assert str(error.value) == (
-        f"quantize='{quantize}' cannot stream layer 'memory': integer recurrences start from zero states and hand out "
-        "none. Use quantize='dynamic' or 'float16', or export without streaming."
+        f"quantize='{quantize}' cannot stream: files in full integers take and hand out no states, as layer 'memory' "
+        "needs. Use quantize='dynamic' or 'float16', or export without streaming."
     )
     assert not list(tmp_path.iterdir())
 

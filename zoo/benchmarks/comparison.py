@@ -12,24 +12,31 @@ from typing import Any
 import numpy as np
 
 from export.runtime import load
-from zoo import registry
+from zoo import models, recipes, registry
 from zoo.benchmarks import results, timing
 from zoo.benchmarks.subjects import Subject
+from zoo.recipes import losses
 from zoo.spec import ModelSpec
 
-PACKAGES = ("onnxruntime",)
+PACKAGES = ("tensorflow-cpu", "keras", "onnxruntime")
 ARCHITECTURES = ("lstm", "stacked_lstm", "bilstm", "gru")
 TAGS = ("har", "fsdd", "imdb")
 STEPS = {"fsdd": 3_400, "imdb": 197}  # samples of a digit, words of a review, the medians; a recording has its window
-ROUNDS = 200
+ROUNDS, TRAINING_ROUNDS = 200, 15
 
 
 def measure(tag: str, rounds: int = ROUNDS) -> list[dict[str, Any]]:
-    """One row an architecture trained on `tag`: latency in ms at batch 1 on one thread of ONNX Runtime."""
+    """One row an architecture trained on `tag`: ms of a prediction at batch 1 on one thread of ONNX Runtime, and of a
+    training step at the recipe's batch."""
     specs = [registry.get(f"{architecture}.{tag}") for architecture in ARCHITECTURES]
-    seconds = timing.interleaved({spec.name: _call(spec, tag) for spec in specs}, rounds)
     facts = results.conditions(PACKAGES, threads=1, rounds=rounds)
-    return [_row(spec, tag, float(np.median(seconds[spec.name]))) | facts for spec in specs]
+    called = timing.interleaved({spec.name: _call(spec, tag) for spec in specs}, rounds)
+    trained = timing.interleaved({spec.name: _training_step(spec, tag) for spec in specs}, TRAINING_ROUNDS, settle=2)
+    return [_row(spec, *(_median_ms(times[spec.name]) for times in (called, trained))) | facts for spec in specs]
+
+
+def _median_ms(seconds: np.ndarray) -> float:
+    return round(1e3 * float(np.median(seconds)), 3)
 
 
 def _call(spec: ModelSpec, tag: str) -> Callable[[], Any]:
@@ -38,28 +45,43 @@ def _call(spec: ModelSpec, tag: str) -> Callable[[], Any]:
     return lambda: runner.run(inputs)
 
 
-def _row(spec: ModelSpec, tag: str, seconds: float) -> dict[str, Any]:
+def _training_step(spec: ModelSpec, tag: str) -> Callable[[], Any]:
+    """A step on a batch of the recipe's size; its examples are all of the median length."""
+    recipe = recipes.get(spec.name)
+    model = models.build(recipe.family, recipe.config)
+    model.compile("adamw", losses.build(recipe), jit_compile=False)
+    (x,), y = (
+        Subject(spec.name).inputs(recipe.batch_size, STEPS.get(tag)).values(),
+        np.zeros(recipe.batch_size, "int32"),
+    )
+    return lambda: model.train_on_batch(x, y)
+
+
+def _row(spec: ModelSpec, ms: float, training_step_ms: float) -> dict[str, Any]:
     seeds = spec.score.seeds
     return {
-        "data": tag,
+        "data": spec.name.partition(".")[2],
         "model": spec.name,
         "metric": spec.score.metric,
         "mean": round(float(np.mean(seeds)), 6),
         "half_range": round((max(seeds) - min(seeds)) / 2, 6),
         "seeds": len(seeds),
         "parameters": spec.parameters,
-        "training_minutes": round(spec.training["seconds"] / 60, 1),
-        "p50_ms": round(1e3 * seconds, 3),
+        "training_step_ms": training_step_ms,
+        "p50_ms": ms,
         "bytes": spec.onnx_bytes,
     }
 
 
 def plot(rows: Sequence[Mapping[str, Any]], path: Path) -> Path:
-    """One panel a data set: score against latency, the area of a point in proportion to its parameters."""
+    """One panel a data set: score against latency, scores on axes of one length; a point is as large as
+    its parameters are many."""
     from matplotlib.figure import Figure
 
     tags = list(dict.fromkeys(row["data"] for row in rows))
     largest = max(float(row["parameters"]) for row in rows)
+    ends = {tag: [100 * float(row["mean"]) for row in rows if row["data"] == tag] for tag in tags}
+    span = max(max(values) - min(values) for values in ends.values())
     figure = Figure(figsize=(4.6 * len(tags), 3.6), layout="constrained")
     for tag, panel in zip(tags, figure.subplots(1, len(tags), squeeze=False)[0], strict=True):
         for row in (row for row in rows if row["data"] == tag):
@@ -69,8 +91,11 @@ def plot(rows: Sequence[Mapping[str, Any]], path: Path) -> Path:
             panel.scatter(x, y, s=area, alpha=0.75, zorder=2)
             panel.annotate(row["model"], (x, y), xytext=(10, 9), textcoords="offset points", fontsize=8)
         panel.set(title=tag, xlabel="ms at batch 1, ONNX Runtime, one thread", ylabel="test accuracy, %")
-        panel.margins(x=0.4, y=0.25)
+        panel.margins(x=0.4)
+        middle = (min(ends[tag]) + max(ends[tag])) / 2
+        panel.set_ylim(middle - span, middle + span)
         panel.grid(alpha=0.3)
+    figure.supxlabel("area of a point: parameters; bars: the range over the seeds", fontsize=8)
     figure.savefig(path, dpi=110)
     return path
 

@@ -52,17 +52,17 @@ def comparison() -> str:
             f"`{row['model']}`",
             _spread(row),
             f"{int(row['parameters']):,}",
-            row["training_minutes"],
+            f"{float(row['training_step_ms']):.0f}",
             row["p50_ms"],
             f"{int(row['bytes']) / 1024:.0f} KiB",
         )
         for row in rows
     ]
     facts = (
-        f"Mean and half the range over the seeds; latency at batch 1, {rows[0]['device']}. The minutes are those the "
-        "shipped run took, on one core or two and some of them beside other work: an order of magnitude, no comparison."
+        f"Mean and half the range over the seeds; a training step of the recipe's batch and a prediction at batch 1, "
+        f"each interleaved with those of the other three; {rows[0]['device']}; {rows[0]['versions']}."
     )
-    columns = ("model", "test accuracy", "parameters", "minutes to train", "ms", "ONNX")
+    columns = ("model", "test accuracy", "parameters", "ms a training step", "ms a prediction", "ONNX")
     return f"{markdown(columns, body)}\n\n{facts}"
 
 

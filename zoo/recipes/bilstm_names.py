@@ -67,6 +67,8 @@ RECIPE = Recipe(
             "Macro accuracy on validation: 96 units, a dropout of 0.4, rare languages drawn a little less often, none "
             "hidden: 59.1 %; languages as frequent as they are, log-odds shifted by their frequency then: 58.3 %; "
             "a balanced loss in place of balanced drawing: 56.5 %; 96 units with one character of ten hidden: 59.2 %.",
+            "On validation it is above the n-grams (63.8 against 61.4 %), on the test below: five languages have "
+            "nine to fourteen surnames there, one of which moves the mean by half a point. More of these are needed.",
         ),
     ),
 )
