@@ -9,7 +9,7 @@ import pytest
 
 from tests.tiers import thorough
 from zoo import registry
-from zoo.benchmarks import latency, machine, peers, process, side_by_side, subjects
+from zoo.benchmarks import formats, latency, machine, peers, process, side_by_side, subjects
 from zoo.benchmarks.peers import Peer
 from zoo.errors import InvalidInput, ParityError, UnknownName, Unsupported
 
@@ -238,3 +238,8 @@ def test_a_layer_without_a_twin_in_pytorch_is_named():
     with pytest.raises(Unsupported) as error:
         twin(model)
     assert str(error.value) == "Layer 'old' is no standard LSTM or GRU, which has no twin in PyTorch here."
+
+
+def test_what_an_error_says_goes_on_behind_a_colon():
+    assert formats.first_line(RuntimeError("It failed:\n\n Loop is unknown.\nmore")) == "It failed: Loop is unknown."
+    assert formats.first_line(RuntimeError("It failed:")) == "It failed:"

@@ -120,9 +120,20 @@ def test_an_anomaly_is_drawn_beside_its_reconstruction(detector, tmp_path):
     beats = np.tile([1.0, -1, 1, -1], (6, 1))
     detector.plot(beats, detector(beats), tmp_path / "picture.svg")
     texts = drawn(tmp_path / "picture.svg")
-    assert {"series", "z-normalised", "series 4: normal, score 0.50", "gru.har: 4 of 6 shown"} <= set(texts)
+    title = "gru.har: the 4 of the highest scores of 6"
+    assert {"series", "z-normalised", "series 4: normal, score 0.50", title} <= set(texts)
     assert "series 5: normal, score 0.50" not in texts
     assert texts.count("reconstruction, normal") == 1 and "reconstruction, anomalous" not in texts
+
+
+def test_of_many_series_those_of_the_highest_scores_are_drawn(detector, tmp_path):
+    beats = np.tile([1.0, -1, 1, -1], (6, 1))
+    scores = np.array([0.1, 2.0, 0.2, 0.3, 0.4, 3.0])[:, None]
+    rows = iter([scores, scores[[1, 3, 4, 5]]])
+    detector.executor.function = lambda x: {"score": next(rows), "reconstruction": 0 * x}
+    detector.plot(beats, detector(beats), tmp_path / "picture.svg")
+    shown = [text for text in drawn(tmp_path / "picture.svg") if text.startswith("series ")]
+    assert [text.split(":")[0] for text in shown] == ["series 2", "series 4", "series 5", "series 6"]
 
 
 def test_the_legend_of_anomalies_tells_their_two_colours(detector, figures):

@@ -332,3 +332,10 @@ def test_a_model_that_forecasts_nothing_starts_at_no_row(detector):
     assert str(error.value) == (
         "Model 'gru.har' answers for the whole input: its task is anomaly detection. Leave out --at."
     )
+
+
+def test_an_outlook_needs_one_hour_that_was_measured(outlook, tmp_path):
+    path = weather(tmp_path, ["NA", "NA", "NA", 5])
+    with pytest.raises(InvalidInput) as error:
+        outlook.at(3)(path)
+    assert str(error.value) == (f"{path}: the 3 rows before row 4 hold no measured PM2.5. At least one is needed.")

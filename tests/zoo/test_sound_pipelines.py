@@ -145,6 +145,11 @@ def test_a_string_is_the_most_probable_one():
     assert found.cells() == ("79", "64.0 %")
 
 
+def test_a_clip_without_a_digit_says_so():
+    (found,) = Transcription(card(labels=("7",)), Fixed(np.log([[1.0, 1e-9]] * 3)))(np.zeros(100))
+    assert (found.text, found.cells()) == ("", ("nothing was heard", "100.0 %"))
+
+
 def test_keywords_come_with_the_times_at_which_they_are_known():
     found = KeywordSpotting(SPOTTER, Loud())(speech())
     assert [item.label for item in found] == ["yes", "no"]

@@ -75,7 +75,10 @@ def operators(path: Path) -> str:
 
 
 def first_line(error: Exception) -> str:
-    """The first line of an error that says something; Keras and OpenVINO put others before it, Keras colours, too."""
+    """The first line of an error that says something; Keras and OpenVINO put others before it, Keras colours, too. One
+    that ends with a colon goes on with the next."""
     lines = [re.sub(r"\x1b\[\d*m", "", line).strip() for line in str(error).splitlines()]
     telling = [line for line in lines if line and not line.startswith(_BEFORE)]
+    if len(telling) > 1 and telling[0].endswith(":"):
+        telling[0] += f" {telling[1]}"
     return (telling or [type(error).__name__])[0][:120]

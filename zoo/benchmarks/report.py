@@ -13,6 +13,7 @@ PICTURES: Mapping[str, tuple[str, Callable[[Sequence[Mapping[str, Any]], Path], 
     "streaming.png": ("streaming", pictures.steps_by_units),
     "formats.png": ("zoo", pictures.score_by_size),
     "scaling.png": ("scaling", pictures.cost_by_size),
+    "layers.png": ("layers", pictures.training_steps),
 }
 SHOWN = 256  # units in the README; the CSV has the others
 

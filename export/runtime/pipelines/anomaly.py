@@ -54,12 +54,13 @@ class AnomalyDetection(Pipeline):
         ]
 
     def plot(self, raw: Any, answers: Sequence[Anomaly], path: Path) -> None:
-        """The first series, each with what the model draws and the error between the two."""
-        series = self._read(raw)[:DRAWN]
+        """The series of the highest scores, each with what the model draws and the error between the two."""
+        worst = sorted(np.argsort([-answer.score for answer in answers], kind="stable")[:DRAWN])
+        series, shown = self._read(raw)[worst], [answers[place] for place in worst]
         _, drawn = self._run(series)
         figure, panels = picture.axes(len(series), sharex=True)
         samples = np.arange(1, series.shape[1] + 1)
-        for panel, values, again, answer in zip(panels, series, drawn, answers, strict=False):
+        for panel, values, again, answer in zip(panels, series, drawn, shown, strict=True):
             color = "tab:red" if answer.score > answer.threshold else "tab:blue"
             panel.plot(samples, values, color="0.2", label="series")
             panel.plot(samples, again, color=color, label=f"reconstruction, {answer.verdict}")
@@ -68,7 +69,7 @@ class AnomalyDetection(Pipeline):
             panel.set_ylabel("z-normalised")
         panels[-1].set_xlabel("sample")
         if len(answers) > len(series):
-            figure.suptitle(f"{self.spec.name}: {len(series)} of {len(answers)} shown", fontsize=10)
+            figure.suptitle(f"{self.spec.name}: the {len(series)} of the highest scores of {len(answers)}", fontsize=10)
         named = [dict(zip(*reversed(panel.get_legend_handles_labels()), strict=True)) for panel in panels]
         legend = {label: line for panel in named for label, line in panel.items()}  # each verdict once
         figure.legend(legend.values(), legend.keys(), loc="outside lower right", ncols=len(legend), frameon=False)

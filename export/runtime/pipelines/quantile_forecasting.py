@@ -60,6 +60,11 @@ class QuantileForecasting(Pipeline):
         config = self.spec.config
         row = start(self.spec.name, source, len(features), self.row, config["look_back"])
         history = features[row - config["look_back"] : row][None]
+        if (history[..., 0] < 0).all():
+            raise InvalidInput(
+                f"{source}: the {config['look_back']} rows before row {row + 1} hold no measured PM2.5. "
+                "At least one is needed."
+            )
         quantiles = self.executor.run({self.spec.signature.input_names[0]: history})["quantiles"][0]
         truth = [None if value < 0 else float(value) for value in features[row : row + config["horizon"], 0]]
         truth += [None] * (config["horizon"] - len(truth))

@@ -36,7 +36,7 @@ class Transcript:
     greedy: str
 
     def cells(self) -> tuple[str, ...]:
-        return self.text, f"{100 * self.score:.1f} %"
+        return self.text or "nothing was heard", f"{100 * self.score:.1f} %"
 
 
 class _Listening(Pipeline):
