@@ -338,4 +338,4 @@ def test_an_outlook_needs_one_hour_that_was_measured(outlook, tmp_path):
     path = weather(tmp_path, ["NA", "NA", "NA", 5])
     with pytest.raises(InvalidInput) as error:
         outlook.at(3)(path)
-    assert str(error.value) == (f"{path}: the 3 rows before row 4 hold no measured PM2.5. At least one is needed.")
+    assert str(error.value) == f"{path}: the 3 rows before row 4 hold no measured PM2.5. At least one is needed."
