@@ -62,8 +62,8 @@ def _notes(model: keras.Model, inputs: Sequence[TensorSpec]) -> tuple[str, ...]:
         return ()
     taken = ", ".join(spec.describe() for spec in inputs)
     return (
-        f"Of its inputs {type(model).__name__} records only the shape of the batch it was built with: the file takes "
-        f"{taken}. For another type or a free axis, build it as keras.Model(inputs, outputs).",
+        f"Of its inputs {type(model).__name__} records only the shape of the batch it was built with; they are taken "
+        f"for {taken}. For another type or a free axis, build it as keras.Model(inputs, outputs).",
     )
 
 

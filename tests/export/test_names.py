@@ -74,7 +74,7 @@ def test_a_subclassed_model_says_what_it_does_not_record_of_its_inputs(tmp_path)
     model({"frames": np.zeros((2, 5, 3), "float32"), "number": np.ones((2, 2), "int32")})
     (note,) = export.to_onnx(model, tmp_path / "model.onnx").notes
     assert note == (
-        "Of its inputs Nested records only the shape of the batch it was built with: the file takes frames float32 "
+        "Of its inputs Nested records only the shape of the batch it was built with; they are taken for frames float32 "
         "[batch, 5, 3], number float32 [batch, 2]. For another type or a free axis, build it as "
         "keras.Model(inputs, outputs)."
     )

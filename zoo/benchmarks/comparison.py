@@ -13,7 +13,7 @@ import numpy as np
 
 from export.runtime import load
 from zoo import models, recipes, registry
-from zoo.benchmarks import results, timing
+from zoo.benchmarks import process, results, timing
 from zoo.benchmarks.subjects import Subject
 from zoo.recipes import losses
 from zoo.spec import ModelSpec
@@ -29,7 +29,7 @@ def measure(tag: str, rounds: int = ROUNDS) -> list[dict[str, Any]]:
     """One row an architecture trained on `tag`: ms of a prediction at batch 1 on one thread of ONNX Runtime, and of a
     training step at the recipe's batch."""
     specs = [registry.get(f"{architecture}.{tag}") for architecture in ARCHITECTURES]
-    facts = results.conditions(PACKAGES, threads=1, rounds=rounds)
+    facts = results.conditions(PACKAGES, threads=1, training_threads=process.cores(), rounds=rounds)
     called = timing.interleaved({spec.name: _call(spec, tag) for spec in specs}, rounds)
     trained = timing.interleaved({spec.name: _training_step(spec, tag) for spec in specs}, TRAINING_ROUNDS, settle=2)
     return [_row(spec, *(_median_ms(times[spec.name]) for times in (called, trained))) | facts for spec in specs]
@@ -74,8 +74,8 @@ def _row(spec: ModelSpec, ms: float, training_step_ms: float) -> dict[str, Any]:
 
 
 def plot(rows: Sequence[Mapping[str, Any]], path: Path) -> Path:
-    """One panel a data set: score against latency, scores on axes of one length; a point is as large as
-    its parameters are many."""
+    """One panel a data set: score against latency, scores on axes of one length; the area of a point stands for
+    its parameters."""
     from matplotlib.figure import Figure
 
     tags = list(dict.fromkeys(row["data"] for row in rows))

@@ -56,8 +56,6 @@ def chosen(against: Sequence[str], quantize: Sequence[str] = ()) -> list[Peer]:
 
 
 def _with_forms(make: Callable[[str | None], Peer], form: str, quantize: Sequence[str]) -> list[Peer]:
-    if not quantize:
-        return [make(None)]
     from export.engine import FORMATS, QUANTIZE
 
     for kind in quantize:

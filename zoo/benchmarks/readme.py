@@ -59,8 +59,9 @@ def comparison() -> str:
         for row in rows
     ]
     facts = (
-        f"Mean and half the range over the seeds; a training step of the recipe's batch and a prediction at batch 1, "
-        f"each interleaved with those of the other three; {rows[0]['device']}; {rows[0]['versions']}."
+        f"Mean and half the range over the seeds; a training step of the recipe's batch on "
+        f"{rows[0]['training_threads']} threads and a prediction at batch 1 on one, each interleaved with those of the "
+        f"other three; {rows[0]['device']}; {rows[0]['versions']}."
     )
     columns = ("model", "test accuracy", "parameters", "ms a training step", "ms a prediction", "ONNX")
     return f"{markdown(columns, body)}\n\n{facts}"

@@ -61,8 +61,7 @@ def bench(
     }
     sizes = _sizes("--batch", "1,32" if batch is None else batch)
     _require_known(name)
-    if Path(name).suffix not in (".onnx", ".tflite"):
-        import_tensorflow()
+    import_tensorflow()
     _model(name, sizes, rounds or 30, options, plot, as_json)
 
 
