@@ -88,6 +88,8 @@ RECIPE = Recipe(
             "Scores are those of the treebank's own words. Raw text goes through a splitter that finds 99 of 100 of "
             "them; a word it misses is tagged wrong too.",
             "Sentences should come one at a time: there is no splitter into sentences.",
+            "There is no TFLite file in full integers: LiteRT does not reverse sequences in them. Use "
+            "`--quantize dynamic`.",
         ),
         preprocessing="Words in lower case, digits as 0 (tokenizer.json), and the first and last characters of each "
         "word as codes; raw text is split as the treebank splits it.",

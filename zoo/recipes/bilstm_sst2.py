@@ -54,6 +54,8 @@ RECIPE = Recipe(
             "Trained on sentences of film critics: there is no neutral answer.",
             "English; on other subjects than films the answer means little.",
             "Irony misleads it.",
+            "There is no TFLite file in full integers: LiteRT does not reverse sequences in them. Use "
+            "`--quantize dynamic`.",
         ),
         preprocessing="That of bilstm.imdb: lower case, one token a word or run of punctuation (tokenizer.json).",
         input_unit="token ids",

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 _EMBEDDING = 48
 _DAI = "Dai & Le 2015, arXiv:1511.01432"
+INTEGERS_DISAGREE = (
+    "There is no TFLite file in full integers: what the converter makes disagrees with Keras, and the check of the "
+    "export refuses it. Use `--quantize dynamic`."
+)
 _KERAS = "https://keras.io/examples/nlp/bidirectional_lstm_imdb/"
 
 
@@ -53,8 +57,8 @@ def augment(rng: np.random.Generator, split: Split, *, steps: int, hidden: float
     return Split(masked(rng, tokens, hidden), split.y, split.groups)
 
 
-def recipe(name: str, summary: str, config: dict[str, Any]) -> Recipe:
-    """The recipe of `name`: `config` says what sets the architecture apart."""
+def recipe(name: str, summary: str, config: dict[str, Any], limits: tuple[str, ...] = ()) -> Recipe:
+    """The recipe of `name`: `config` says what sets the architecture apart, `limits` what it alone cannot do."""
     return Recipe(
         name=name,
         task="sentiment",
@@ -86,6 +90,7 @@ def recipe(name: str, summary: str, config: dict[str, Any]) -> Recipe:
                 "Trained on reviews of films with 1 to 4 or 7 to 10 stars: there is no neutral answer.",
                 "English; in other languages, and on other subjects than films, the answer means little.",
                 "Irony, and plots told at length, mislead it.",
+                *limits,
             ),
             preprocessing="Lower case, `<br />` a blank, one token a word or run of punctuation (tokenizer.json): the "
             "most frequent words of the training reviews; a word never seen is one common token.",

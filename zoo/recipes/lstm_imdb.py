@@ -16,4 +16,5 @@ RECIPE = imdb.recipe(
     "lstm.imdb",
     "One LSTM layer over the words of a review, mean and maximum over time.",
     {"recurrence": "lstm", "units": [96]},
+    (imdb.INTEGERS_DISAGREE,),
 )

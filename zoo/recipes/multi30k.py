@@ -43,6 +43,8 @@ def recipe(source: str, target: str, published: tuple[Published, ...]) -> Recipe
                 "it never saw, or in capitals, become something else.",
                 "One sentence at a time: of several in one text it may leave out all but the first.",
                 "The data are for non-commercial research and education.",
+                "There is no TFLite file in full integers: the decoder starts from the last state of the encoder, "
+                "which integer recurrences do not take. Use `--quantize dynamic`.",
             ),
             preprocessing=f"Composed form (NFC), {multi30k.VOCABULARY} subwords for both languages (tokenizer.json).",
             input_unit="token ids",
