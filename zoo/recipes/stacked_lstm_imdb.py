@@ -16,4 +16,5 @@ RECIPE = imdb.recipe(
     "stacked_lstm.imdb",
     "Two LSTM layers over the words of a review, mean and maximum over time.",
     {"recurrence": "lstm", "units": [64, 64]},
+    (imdb.INTEGERS_DISAGREE,),
 )
