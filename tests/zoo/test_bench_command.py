@@ -61,10 +61,10 @@ def test_a_suite_is_run_printed_and_drawn(zoo_command, monkeypatch, tmp_path):
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setattr(inference, "run", lambda rounds: [{"rounds": rounds}])
     monkeypatch.setattr(inference, "summary", lambda rows: "all in all")
-    monkeypatch.setattr(inference, "table", lambda rows: [tuple("abcdefghijk")])
+    monkeypatch.setattr(inference, "table", lambda rows: [tuple("abcdefghijkl")])
     monkeypatch.setattr(inference, "plot", lambda rows, path: path.write_text(str(rows)))
     printed = zoo_command("bench", "inference", "--rounds", "3", "--plot", tmp_path / "a.svg").out
-    assert printed.splitlines()[0] == "all in all" and printed.split()[-11:] == [*"abcdefghijk"]
+    assert printed.splitlines()[0] == "all in all" and printed.split()[-12:] == [*"abcdefghijkl"]
     assert (tmp_path / "a.svg").read_text() == "[{'rounds': 3}]"
 
 

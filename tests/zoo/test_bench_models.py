@@ -70,14 +70,26 @@ def test_a_file_is_measured_with_its_quantised_forms(here, keras_file):
 
 @thorough
 def test_plain_litert_is_a_row_that_says_it_does_not_run(keras_file):
-    subject = subjects.subject(str(keras_file))
-    (peer,) = peers.NAMES["litert-default"]
-    inputs = subject.inputs(1, 4)
-    (row,) = side_by_side.timed(
-        subject, [peer], {peer.title: side_by_side.described(subject, peer, inputs, False)}, inputs, 1, 1
-    )
-    assert row["status"].startswith("does not run: Select TensorFlow op(s)")
-    assert (row["operators"], row["p50_ms"]) == ("WHILE, Flex ×3", "")
+    plain, unrolled = rows_of_plain_litert(subjects.subject(str(keras_file)))
+    assert plain["status"].startswith("does not run: Select TensorFlow op(s)")
+    assert (plain["operators"], plain["p50_ms"]) == ("WHILE, Flex ×3", "")
+    assert unrolled["status"] == "does not convert: An unrolled layer needs a fixed length."
+
+
+@thorough
+def test_plain_litert_runs_layers_of_a_fixed_length_once_they_are_unrolled(tmp_path):
+    layers = [keras.Input((4, 3)), keras.layers.Bidirectional(keras.layers.LSTM(5)), keras.layers.Dense(2)]
+    keras.Sequential(layers, name="small").save(tmp_path / "small.keras")
+    plain, unrolled = rows_of_plain_litert(subjects.subject(str(tmp_path / "small.keras")))
+    assert plain["status"].startswith("does not run: Select TensorFlow op(s)")
+    assert (unrolled["status"], unrolled["operators"]) == ("ok", "")
+    assert float(unrolled["difference"]) < 1e-5
+
+
+def rows_of_plain_litert(subject):
+    found, inputs = peers.NAMES["litert-default"], subject.inputs(1, 4)
+    known = {peer.title: side_by_side.described(subject, peer, inputs, False) for peer in found}
+    return side_by_side.timed(subject, found, known, inputs, 1, 1)
 
 
 def test_an_onnx_file_is_measured_without_its_model(here, keras_file, tmp_path):

@@ -3,9 +3,11 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from zoo.errors import InvalidInput
 
 if TYPE_CHECKING:
     import keras
@@ -23,6 +25,28 @@ def keras_export(model: "keras.Model", path: Path) -> None:
 
     with quiet():
         model.export(str(path), format="onnx" if path.suffix == ".onnx" else "litert", verbose=False)
+
+
+def unrolled(model: "keras.Model") -> "keras.Model":
+    """The model with every recurrent layer written out step by step, which the plain TFLite conversion needs: what it
+    makes of a layer that is not calls for Flex. Raises InvalidInput where an input has no fixed length."""
+    import keras
+
+    if any(size is None for tensor in model.inputs for size in tensor.shape[1:]):
+        raise InvalidInput("An unrolled layer needs a fixed length.")
+
+    def copy(layer: "keras.layers.Layer") -> "keras.layers.Layer":
+        return type(layer).from_config(_unrolled(layer.get_config()))
+
+    made = keras.models.clone_model(model, clone_function=copy)
+    made.set_weights(model.get_weights())
+    return made
+
+
+def _unrolled(config: Any) -> Any:
+    if isinstance(config, dict):
+        return {name: name == "unroll" or _unrolled(value) for name, value in config.items()}
+    return config
 
 
 def run_onnx(path: Path, inputs: Arrays, threads: int = 1) -> Run:

@@ -25,7 +25,7 @@ def ratios(rows: Sequence[Mapping[str, Any]]) -> dict[Key, float]:
             if row["times_onnx"] == "" or title in inference.OURS:
                 continue
             ratio = float(row["times_onnx"])
-            ours = title.startswith((ONNX + ",", "LiteRT")) and not title.endswith("Keras export")
+            ours = title.startswith((ONNX + ",", "LiteRT")) and "Keras" not in title
             found[(*_place(row), title)] = 1 / ratio if ours else ratio
     return found
 

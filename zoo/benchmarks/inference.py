@@ -1,7 +1,8 @@
 """One recurrent layer at the sizes people use, on every runtime and peer: our files against the best of the others.
 
 `zoo bench inference` prints it; `python -m zoo.benchmarks.inference` also writes `results/inference.csv`. Two threads,
-float32 [B, T, D] in, the whole sequence out, the same weights everywhere, outputs compared before anything is timed.
+float32 [B, T, D] in, the whole sequence out, the same weights everywhere, outputs compared before anything is timed. Our
+TFLite files are made for the batch they are timed with.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ import numpy as np
 
 from zoo.benchmarks import peers, process, results, side_by_side
 from zoo.benchmarks.latency import ONNX
-from zoo.benchmarks.subjects import Subject
+from zoo.benchmarks.subjects import Subject, one_layer
 from zoo.benchmarks.training_steps import GATES, Point
 
 GRID = (
@@ -22,12 +23,12 @@ GRID = (
     Point(32, 100, 64, 128),
     Point(64, 50, 256, 512),
 )
-AGAINST = ("keras", "litert", "keras-export", "torch", "openvino")
+AGAINST = ("keras", "litert", "keras-export", "litert-default", "torch", "openvino")
 LEFT_OUT = ("Keras predict", "LiteRT, Keras export")  # no library calls the first in a loop; the second needs Flex
 OURS = (ONNX, f"{ONNX}, 1 thread")
 INT8, LITERT, LITERT_INT8 = f"{ONNX}, dynamic", "LiteRT", "LiteRT, dynamic"
+PLAIN_LITERT = "LiteRT, Keras export unrolled"
 PEERS = ("OpenVINO", "OpenVINO, Keras export", "PyTorch", "ONNX Runtime, Keras export", "Keras tf.function")
-ROW_BY_ROW = 8  # the largest batch at which files of batch 1 are timed
 THREADS, ROUNDS = 2, 7
 COLUMNS = (
     "cell",
@@ -41,6 +42,7 @@ COLUMNS = (
     "int8",
     "LiteRT ms",
     "its int8",
+    "plain LiteRT",
 )
 
 
@@ -57,16 +59,21 @@ def run(rounds: int = ROUNDS, grid: Sequence[Point] = GRID) -> list[dict[str, An
 def rows(rounds: int, grid: Sequence[Sequence[int]], threads: int = THREADS) -> list[dict[str, Any]]:
     """The rows, measured in this process."""
     found = [peers.alone(), *(peer for peer in peers.chosen(AGAINST, ("dynamic",)) if peer.title not in LEFT_OUT)]
-    return [row for cell in GATES for point in grid for row in _of_point(cell, Point(*point), found, threads, rounds)]
+    points = [Point(*point) for point in grid]
+    made = []
+    for cell in GATES:
+        subjects = {point[1:]: one_layer(cell, point) for point in points}  # points of one size share its files
+        for point in points:
+            made += _of_point(subjects[point[1:]], cell, point, found, threads, rounds)
+    return made
 
 
-def _of_point(cell: str, point: Point, found: Sequence[peers.Peer], threads: int, rounds: int) -> list[dict[str, Any]]:
-    subject = Subject(cell, layer=(cell, point.features, point.units), length=point.steps)
+def _of_point(
+    subject: Subject, cell: str, point: Point, usual: Sequence[peers.Peer], threads: int, rounds: int
+) -> list[dict[str, Any]]:
+    found = peers.of_batch(usual, one_layer(cell, point, point.batch))
     inputs = subject.inputs(point.batch, point.steps)
     known = {peer.title: side_by_side.described(subject, peer, inputs, cold=False) for peer in found}
-    if point.batch > ROW_BY_ROW:
-        slow = {"status": f"not timed: a file of batch 1 runs {point.batch} rows one by one"}
-        known |= {title: known[title] | slow for title in (LITERT, LITERT_INT8) if title in known}
     made = side_by_side.timed(subject, found, known, inputs, threads, rounds)
     ours = min((row["p50_ms"] for row in made if row["runtime"] in OURS and row["p50_ms"]), default="")
     for row in made:
@@ -97,7 +104,7 @@ def _timed(row: Mapping[str, Any] | None) -> bool:
 
 def table(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
     """A line a cell and size, for `COLUMNS`: of the peers how many times as long as ours they take; of int8 how many
-    times faster than float32 on the same runtime."""
+    times faster than float32 on the same runtime; of plain LiteRT how many times as long as our TFLite file."""
     return [_line(by_runtime) for by_runtime in points(rows)]
 
 
@@ -120,6 +127,7 @@ def _line(found: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
         _faster({**found, ONNX: ours}, ONNX, INT8),
         f"{float(found[LITERT]['p50_ms']):.3f}" if _timed(found.get(LITERT)) else "–",
         _faster(found, LITERT, LITERT_INT8),
+        _faster(found, PLAIN_LITERT, LITERT),
     )
 
 

@@ -113,8 +113,8 @@ def _onnx_of_keras(subject: Subject, inputs: Arrays, threads: int) -> Run:
     return formats.run_onnx(subject.keras_export("onnx"), inputs, threads)
 
 
-def _litert_of_keras(subject: Subject, inputs: Arrays, threads: int) -> Run:
-    return formats.run_litert(subject.keras_export("tflite"), inputs, threads)
+def _litert(file: Callable[[Subject], Path]) -> Callable[[Subject, Arrays, int], Run]:
+    return lambda subject, inputs, threads: formats.run_litert(file(subject), inputs, threads)
 
 
 def _openvino(file: Callable[[Subject], Path]) -> Callable[[Subject, Arrays, int], Run]:
@@ -204,6 +204,14 @@ def _theirs_onnx(subject: Subject) -> Path:
     return subject.keras_export("onnx")
 
 
+def _theirs_litert(subject: Subject) -> Path:
+    return subject.keras_export("tflite")
+
+
+def _theirs_unrolled(subject: Subject) -> Path:
+    return subject.keras_export("tflite", unroll=True)
+
+
 def _onnx_peer(quantize: str | None) -> Peer:
     return _own_file("ONNX Runtime", "onnx", quantize, ("onnxruntime",))
 
@@ -213,6 +221,21 @@ def alone() -> Peer:
     several = _onnx_peer(None)
     return dataclasses.replace(
         several, title=f"{several.title}, 1 thread", open=lambda subject, inputs, _: several.open(subject, inputs, 1)
+    )
+
+
+def of_batch(found: Sequence[Peer], fixed: Subject) -> list[Peer]:
+    """`found`, of which our TFLite files are those of `fixed`, whose batch is fixed: a file for any batch holds one row
+    and runs several one by one."""
+    return [_on(peer, fixed) if peer.own and peer.backend == "tflite" else peer for peer in found]
+
+
+def _on(peer: Peer, subject: Subject) -> Peer:
+    """`peer` on the file of this very subject."""
+    assert peer.file is not None, "ours run files"
+    file = peer.file
+    return dataclasses.replace(
+        peer, open=lambda _, inputs, threads: peer.open(subject, inputs, threads), file=lambda _: file(subject)
     )
 
 
@@ -271,11 +294,9 @@ NAMES: Mapping[str, Sequence[Peer]] = {
         ),
     ),
     "litert-default": (
+        Peer("LiteRT, Keras export", _litert(_theirs_litert), _theirs_litert, needs=("ai_edge_litert",)),
         Peer(
-            "LiteRT, Keras export",
-            _litert_of_keras,
-            lambda subject: subject.keras_export("tflite"),
-            needs=("ai_edge_litert",),
+            "LiteRT, Keras export unrolled", _litert(_theirs_unrolled), _theirs_unrolled, needs=("ai_edge_litert",)
         ),
     ),
     "torch": (Peer("PyTorch", _torch, cold=_cold_torch, needs=("torch",)),),

@@ -13,6 +13,7 @@ _COLOURS = {
     "ONNX Runtime, dynamic": "#58a6e0",
     "LiteRT": "#2a8c4a",
     "LiteRT, dynamic": "#7cc496",
+    "LiteRT, Keras export unrolled": "#555555",
     "SavedModel": "#a0742a",
     "OpenVINO": "#7b3fa0",
     "OpenVINO, Keras export": "#c49add",
@@ -41,7 +42,7 @@ def latency_by_batch(rows: Rows, path: Path) -> Path:
     for cell, panel in zip(("lstm", "gru"), panels, strict=True):
         _lines(panel, [row for row in rows if row["cell"] == cell], "batch", "p50_ms")
         _logarithmic(panel, "batch", "ms", sorted({int(row["batch"]) for row in rows}))
-        panel.set_title(f"{cell.upper()}, 100 steps, 64 features, 128 units")
+        panel.set_title(f"{cell.upper()}(128), 100 steps of 64, {_counted(rows[0]['threads'], 'thread')}")
     return _saved(figure, panels, path)
 
 
@@ -64,9 +65,16 @@ def cost_by_size(rows: Rows, path: Path) -> Path:
         found = [row for row in rows if (row["cell"], row["against"]) == (cell, size)]
         _lines(panel, found, "value", "p50_ms")
         _proportion(panel, found)
-        _logarithmic(panel, size, "ms", sorted({int(row["value"]) for row in found}))
-        panel.set_title(f"{cell.upper()} against {size}")
+        unit, ticks = f"ms, {_counted(found[0]['threads'], 'thread')}", sorted({int(row["value"]) for row in found})
+        _logarithmic(panel, size, unit, ticks)
+        panel.set_title(f"{cell.upper()} against {size}: {_kept(found, size)}", fontsize=10)
     return _saved(figure, panels, path)
+
+
+def _kept(rows: Rows, changed: str) -> str:
+    """The sizes that stay the same: `batch 1, 64 features, 128 units`."""
+    kept = {name: rows[0][name] for name in _SIZE if name != changed}
+    return ", ".join(f"batch {size}" if name == "batch" else f"{size} {name}" for name, size in kept.items())
 
 
 def training_steps(rows: Rows, path: Path) -> Path:
@@ -151,9 +159,10 @@ def _lines(panel: Any, rows: Rows, x: str, y: str) -> None:
                 marker="o",
                 markersize=4,
                 linewidth=2 if strong else 1.2,
+                linestyle="--" if "Keras export" in title else "-",
                 color=_COLOURS.get(title),
                 label=title,
-                zorder=3 if strong else 2,
+                zorder=3 if strong else 4 if "Keras export" in title else 2,  # dashes show what is below them
             )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from zoo.benchmarks import peers, process, results, side_by_side
-from zoo.benchmarks.subjects import Subject
+from zoo.benchmarks.subjects import one_layer
 from zoo.benchmarks.training_steps import GATES, Point
 
 BASE = Point(1, 100, 64, 128)
@@ -47,10 +47,10 @@ def rows(rounds: int, sizes: Mapping[str, Sequence[int]], threads: int = THREADS
 
 
 def _of_size(
-    cell: str, against: str, value: int, found: Sequence[peers.Peer], threads: int, rounds: int
+    cell: str, against: str, value: int, usual: Sequence[peers.Peer], threads: int, rounds: int
 ) -> list[dict[str, Any]]:
     point = BASE._replace(**{against: value})
-    subject = Subject(cell, layer=(cell, point.features, point.units), length=point.steps)
+    subject, found = one_layer(cell, point), peers.of_batch(usual, one_layer(cell, point, point.batch))
     inputs = subject.inputs(point.batch, point.steps)
     known = {peer.title: {"status": side_by_side.described(subject, peer, inputs, False)["status"]} for peer in found}
     made = side_by_side.timed(subject, found, known, inputs, threads, rounds)

@@ -16,7 +16,7 @@ import numpy as np
 from zoo import registry
 from zoo.benchmarks import formats
 from zoo.benchmarks.machine import Work
-from zoo.benchmarks.training_steps import GATES
+from zoo.benchmarks.training_steps import GATES, Point
 from zoo.errors import InvalidInput, UnknownName
 from zoo.spec import ModelSpec, Signature
 
@@ -34,7 +34,7 @@ STEP_BY_STEP = ("classifier", "language_model")  # families whose every layer ru
 @dataclass(eq=False)
 class Subject:
     """`given` is what the user named; `layer` (kind, features, units) builds a model of one layer instead, for
-    sequences of `length` steps or of any.
+    `batch` sequences of `length` steps, or for any number.
 
     The files made for it lie in `folder`, each made once, and go with the subject.
     """
@@ -42,6 +42,7 @@ class Subject:
     given: str
     layer: tuple[str, int, int] | None = None
     length: int | None = None
+    batch: int | None = None
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="zoo-bench-")), repr=False)
 
     def __post_init__(self) -> None:
@@ -65,7 +66,7 @@ class Subject:
     def model(self) -> "keras.Model":
         """Raises InvalidInput for a file that holds no Keras model."""
         if self.layer:
-            return _of_one_layer(*self.layer, self.length)
+            return _of_one_layer(*self.layer, self.length, self.batch)
         if self.path is None:
             from zoo.loading import load
 
@@ -160,11 +161,11 @@ class Subject:
             _write(self.model, self.spec, format, quantize, path)
         return path
 
-    def keras_export(self, format: str) -> Path:
-        """What plain `model.export` makes of it."""
-        path = self.folder / f"keras.{format}"
+    def keras_export(self, format: str, *, unroll: bool = False) -> Path:
+        """What plain `model.export` makes of it, with `unroll` once its recurrent layers are unrolled."""
+        path = self.folder / f"{'unrolled' if unroll else 'keras'}.{format}"
         if not path.exists():
-            formats.keras_export(self.model, path)
+            formats.keras_export(formats.unrolled(self.model) if unroll else self.model, path)
         return path
 
 
@@ -185,6 +186,11 @@ def subject(given: str) -> Subject:
     return found
 
 
+def one_layer(cell: str, point: Point, batch: int | None = None) -> Subject:
+    """A layer of the sizes of `point`, for any number of sequences or for `batch`."""
+    return Subject(cell, layer=(cell, point.features, point.units), length=point.steps, batch=batch)
+
+
 def _values(shape: list[int], dtype: str, tokens: int) -> np.ndarray:
     """Booleans are masks: all true. Token 0 is padding."""
     random = np.random.default_rng(0)
@@ -195,13 +201,14 @@ def _values(shape: list[int], dtype: str, tokens: int) -> np.ndarray:
     return random.standard_normal(shape).astype(dtype)
 
 
-def _of_one_layer(kind: str, features: int, units: int, length: int | None) -> "keras.Model":
+def _of_one_layer(kind: str, features: int, units: int, length: int | None, batch: int | None) -> "keras.Model":
     """Inputs [B, T, features] -> the whole sequence [B, T, units], with the weights of seed 0."""
     import keras
 
     keras.utils.set_random_seed(0)
     layer = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}[kind]
-    return keras.Sequential([keras.Input((length, features), name="x"), layer(units, return_sequences=True)], name=kind)
+    x = keras.Input((length, features), batch, name="x")
+    return keras.Sequential([x, layer(units, return_sequences=True)], name=kind)
 
 
 def _write(model: Any, spec: ModelSpec | None, format: str, quantize: str | None, path: Path) -> None:
