@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import zoo
 from export.runtime.executor import Executor
 from zoo import registry
-from zoo.errors import InvalidInput, unknown_name
+from zoo.errors import InvalidInput, Unsupported, unknown_name
 
 if TYPE_CHECKING:
     import keras
@@ -20,7 +20,8 @@ def open_model(name: str, backend: str = "onnx", quantize: str | None = None, pa
 
     part: "model" for the whole (on "onnx" a language model has that as the file that streams); "streaming" for a step
     with the states in and out; of a translator "encoder" or "decoder".
-    Raises UnknownName for a model or backend that does not exist, InvalidInput for quantised Keras.
+    Raises UnknownName for a model or backend that does not exist, InvalidInput for quantised Keras, Unsupported for a
+    part of a translator in full integers.
     """
     if backend not in BACKENDS:
         raise unknown_name("backend", backend, BACKENDS, f"The backends are {', '.join(BACKENDS)}.")
@@ -77,6 +78,11 @@ def cached(name: str, format: str, quantize: str | None, part: str = "model") ->
     form = "-".join(parts)
     folder = Path(pooch.os_cache("recurrent-zoo")) / "exports" / form
     whole = part in ("model", "streaming")
+    if not whole and quantize in FORMATS[format].calibrated:
+        raise Unsupported(
+            f"The {part} of {name} has no {format} file in full integers: recurrences in integers start from zero "
+            "states, its own do not. Use quantize='dynamic'."
+        )
     path = folder / (name if whole else part) / FORMATS[format].file
     if not path.exists():
         from zoo.loading import load

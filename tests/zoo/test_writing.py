@@ -18,7 +18,7 @@ from export.runtime.pipelines.text_generation import TextGeneration
 from zoo import datasets, recipes, registry
 from zoo.cli import card
 from zoo.datasets import Dataset, Split, Splits
-from zoo.errors import InvalidInput
+from zoo.errors import InvalidInput, Unsupported
 from zoo.features import translation, vocabulary
 from zoo.features.search import Sampling
 from zoo.recipes import training
@@ -118,8 +118,7 @@ def shipped(tmp_path_factory, small_probes):
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
         patch.setattr(recipes, "get", RECIPES.__getitem__)
         patch.setattr(datasets, "get", DATA.__getitem__)
-        for forms in ("FORMS", "FORMS_OF_PARTS"):  # the others are the exporter's tests
-            patch.setattr(card, forms, (("onnx", None),))
+        patch.setattr(card, "FORMS", (("onnx", None),))  # the others are the exporter's tests
         registry.get.cache_clear()
         for name, recipe in RECIPES.items():
             training.train(recipe, folder / "runs" / name / "seed0", seed=0)
@@ -385,6 +384,15 @@ def test_texts_are_written_where_neither_tensorflow_nor_keras_can_be_imported(sh
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert found.stdout.strip() == repr(expected), found.stderr
+
+
+def test_a_half_of_a_translator_in_full_integers_is_refused(shipped):
+    with pytest.raises(Unsupported) as error:
+        open_model(TRANSLATOR, "tflite", "int8", "decoder")
+    assert str(error.value) == (
+        f"The decoder of {TRANSLATOR} has no tflite file in full integers: recurrences in integers start from zero "
+        "states, its own do not. Use quantize='dynamic'."
+    )
 
 
 def test_a_streaming_part_opens_on_every_backend_with_the_same_answer(shipped):

@@ -1,8 +1,8 @@
 """One recurrent layer at the sizes people use, on every runtime and peer: our files against the best of the others.
 
 `zoo bench inference` prints it; `python -m zoo.benchmarks.inference` also writes `results/inference.csv`. Two threads,
-float32 [B, T, D] in, the whole sequence out, the same weights everywhere, outputs compared before anything is timed. Our
-TFLite files are made for the batch they are timed with.
+float32 [B, T, D] in, the whole sequence out, the same weights everywhere, outputs compared before anything is timed.
+Our TFLite files are made for the batch they are timed with.
 """
 
 from collections.abc import Mapping, Sequence

@@ -295,9 +295,7 @@ NAMES: Mapping[str, Sequence[Peer]] = {
     ),
     "litert-default": (
         Peer("LiteRT, Keras export", _litert(_theirs_litert), _theirs_litert, needs=("ai_edge_litert",)),
-        Peer(
-            "LiteRT, Keras export unrolled", _litert(_theirs_unrolled), _theirs_unrolled, needs=("ai_edge_litert",)
-        ),
+        Peer("LiteRT, Keras export unrolled", _litert(_theirs_unrolled), _theirs_unrolled, needs=("ai_edge_litert",)),
     ),
     "torch": (Peer("PyTorch", _torch, cold=_cold_torch, needs=("torch",)),),
     "openvino": (

@@ -43,7 +43,6 @@ FORMS = (
     ("tflite", "int8"),
 )
 TEXTS = ("summary", "intended_use", "limits", "published", "tried")
-FORMS_OF_PARTS = FORMS[:3]  # LiteRT plans its memory anew for every length of sentence: that takes too long
 
 
 def publish(name: str, runs: Path) -> tuple[ModelSpec, dict[int, float]]:
@@ -99,9 +98,7 @@ def _with_forms(spec: ModelSpec, test: Split) -> ModelSpec:
     """The card with the headline measured on every exported form; one that the engine refuses, or whose file fails its
     check, has no row."""
     rows = []
-    parts = PIPELINES.get(spec.task, Pipeline).PARTS
-    forms = FORMS if len(parts) == 1 else FORMS_OF_PARTS
-    for backend, quantize in forms:
+    for backend, quantize in FORMS:
         try:
             executor = opened(spec, backend, quantize)
         except (Unsupported, ParityError):

@@ -53,7 +53,8 @@ RECIPE = Recipe(
         limits=(
             "Trained on sentences of film critics: there is no neutral answer.",
             "English; on other subjects than films the answer means little.",
-            "Irony misleads it.",
+            "Irony misleads it, and so do negations: “It was not bad at all” is answered negative.",
+            "Of a text whose words it never saw it knows nothing, and answers near even.",
             "There is no TFLite file in full integers: LiteRT does not reverse sequences in them. Use "
             "`--quantize dynamic`.",
         ),
@@ -69,6 +70,9 @@ RECIPE = Recipe(
             "rates of 0.0003 and 0.003, 84.5 and 85.1 %; 25,000 words in place of 15,000, the vectors of the new ones "
             "by linear regression from counts of neighbours, 85.2 %; as many reviews of IMDb among the sentences, "
             "85.0 %.",
+            "By that measure again: the weights of six seeds averaged, 85.5 %, and their mean answer, 85.3 %; the same "
+            "from the weights of gru.imdb, 85.8 %, of lstm.imdb, 85.3 %, of stacked_lstm.imdb, 84.9 %; the mean answer "
+            "of nine such models, 85.3 %.",
             "The goal of 85 % needs the labels of phrases, as the published models have, or a recurrent layer "
             "pretrained on more text than the reviews.",
         ),

@@ -89,7 +89,9 @@ def recipe(name: str, summary: str, config: dict[str, Any], limits: tuple[str, .
             limits=(
                 "Trained on reviews of films with 1 to 4 or 7 to 10 stars: there is no neutral answer.",
                 "English; in other languages, and on other subjects than films, the answer means little.",
-                "Irony, and plots told at length, mislead it.",
+                "Irony, and plots told at length, mislead it; so do negations in short sentences: “It was not bad at "
+                "all” is answered negative.",
+                "Of a text whose words it never saw it knows nothing, and answers near even.",
                 *limits,
             ),
             preprocessing="Lower case, `<br />` a blank, one token a word or run of punctuation (tokenizer.json): the "

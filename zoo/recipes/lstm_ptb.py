@@ -65,6 +65,8 @@ RECIPE = Recipe(
         limits=(
             "Research only: the Treebank belongs to the LDC, and its text carries no open licence.",
             "Writes lower case without punctuation, numbers as N and rare words as <unk>; it knows 10,000 words.",
+            "There is no TFLite file in full integers: one would neither take nor hand out the states that a text "
+            "is carried on with. Use `--quantize dynamic`.",
         ),
         preprocessing="One token a word, <eos> at the end of a sentence (tokenizer.json); a prompt with words "
         "that it does not know is refused.",

@@ -47,6 +47,8 @@ def recipe(name: str, recurrence: str, units: int, learning_rate: float, epochs:
             limits=(
                 "Spells and lays out a play, but follows no story: its memory is one state vector.",
                 "Knows the 65 characters of its text and no others.",
+                "There is no TFLite file in full integers: one would neither take nor hand out the states that a text "
+                "is carried on with. Use `--quantize dynamic`.",
             ),
             preprocessing="One token a character as written (tokenizer.json); other characters are refused.",
             input_unit="token ids",
