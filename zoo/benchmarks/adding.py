@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo import datasets, recipes
-from zoo.benchmarks import results
+from zoo.benchmarks import process, results
 from zoo.evaluation import metric
 from zoo.recipes import training
 
@@ -29,7 +29,7 @@ def measure(folder: Path, name: str, seed: int = 0) -> dict[str, Any]:
         "test_mean_squared_error": f"{metric(recipe.metric).measure(test.y, answer):.3g}",
         "parameters": trained.model.count_params(),
         "seconds": round(sum(epoch["seconds"] for epoch in trained.progress.history)),
-        **results.conditions(PACKAGES),
+        **results.conditions(PACKAGES, threads=process.cores()),
     }
 
 

@@ -155,6 +155,6 @@ def _described(row: Mapping[str, str]) -> str:
 if __name__ == "__main__":
     from zoo.benchmarks.architectures import ARCHITECTURES
 
-    facts = results.conditions(PACKAGES, rounds=ROUNDS)
+    facts = results.conditions(PACKAGES, threads=1, rounds=ROUNDS)
     found = [row | facts for name in ARCHITECTURES for row in measure(name)]
     print(results.write("exports", found))

@@ -15,7 +15,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo.benchmarks import results, timing
+from zoo.benchmarks import process, results, timing
 from zoo.cells import ChronoBias
 from zoo.datasets import Split, adding, copying
 from zoo.layers import GRU, LSTM, MinLSTM
@@ -140,7 +140,7 @@ def run(folder: Path, tasks: Sequence[Task] = TASKS) -> list[dict[str, Any]]:
     folder.mkdir(parents=True, exist_ok=True)
     errors = [_kept(folder, cell, task) for task in tasks for cell in CELLS]
     clocked = {(task.name, task.length): times(task) for task in tasks}
-    facts = results.conditions(PACKAGES, rounds=ROUNDS)
+    facts = results.conditions(PACKAGES, threads=process.cores(), rounds=ROUNDS)
     return [{**row, **clocked[row["task"], row["length"]][row["cell"]], **facts} for row in errors]
 
 

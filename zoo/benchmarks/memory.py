@@ -77,7 +77,7 @@ def measure(way: str, steps: int = STEPS, units: int = UNITS) -> dict[str, Any]:
         "mib_before_training": round(found["before"]),
         "seconds_per_pass": round(found["seconds"][-1], 1),
         "loss": f"{found['losses'][-1]:.4g}",
-        **results.conditions(PACKAGES),
+        **results.conditions(PACKAGES, threads=process.cores()),
     }
 
 

@@ -20,7 +20,7 @@ import keras
 import numpy as np
 
 from zoo import datasets, recipes
-from zoo.benchmarks import results
+from zoo.benchmarks import process, results
 from zoo.datasets import Dataset, Split, Splits
 from zoo.evaluation import accuracy
 from zoo.recipes import own_data, training
@@ -85,7 +85,7 @@ def measure(
         "examples_scored": len(scored),
         "epochs": epochs,
         "seconds": round(sum(epoch["seconds"] for epoch in found.progress.history), 1),
-        **results.conditions(PACKAGES),
+        **results.conditions(PACKAGES, threads=process.cores()),
     }
 
 
