@@ -117,7 +117,7 @@ class TFLiteTarget(Target):
         return outputs, states
 
     def _fused(self, item: Recurrence, x: tf.Tensor, lengths: tf.Tensor | None) -> Run:
-        x, steps = _reversed(x, lengths) if item.backwards else x, x.shape[:2]
+        x, steps = self._reversed(x, lengths) if item.backwards else x, x.shape[:2]
         zero = tf.zeros((x.shape[0], item.units))
         kernel = item.kernel
         if self.resets:
@@ -132,7 +132,7 @@ class TFLiteTarget(Target):
         return self._finished(item, sequence, last, lengths)
 
     def _marked(self, item: Recurrence, x: tf.Tensor, lengths: tf.Tensor | None) -> Run:
-        x = _reversed(x, lengths) if item.backwards else x
+        x = self._reversed(x, lengths) if item.backwards else x
         self.marked.append(mark(len(self.marked), item, x, _from_zero))
         sequence = self.marked[-1].sequence
         return self._finished(item, sequence, sequence[:, -1], lengths)
@@ -142,18 +142,23 @@ class TFLiteTarget(Target):
         if lengths is not None:
             last = self.take(sequence, tf.expand_dims(tf.maximum(lengths - 1, 0), 1))[:, 0]
             last = tf.where(tf.expand_dims(lengths, 1) > 0, last, 0.0)
-        sequence = _reversed(sequence, lengths) if item.backwards else sequence
+        sequence = self._reversed(sequence, lengths) if item.backwards else sequence
         unknown = [tf.fill(tf.shape(last), float("nan"))] if item.kind == "lstm" else []  # nobody reads it
         return sequence, [last, *unknown]
+
+    def _reversed(self, x: tf.Tensor, lengths: tf.Tensor | None) -> tf.Tensor:
+        """Padding stays where it is. LiteRT's `REVERSE_SEQUENCE` knows no INT8: in integers the steps are gathered."""
+        if lengths is None:
+            return tf.reverse(x, [1])
+        if not self.integers:
+            return tf.reverse_sequence(x, lengths, seq_axis=1)
+        step, length = tf.range(sizes(x)[1])[None], lengths[:, None]
+        return self.take(x, tf.where(step < length, length - 1 - step, step))
 
 
 def _fuses(item: Recurrence, states: States) -> bool:
     standard = (item.kind, item.activation, item.recurrent_activation) == ("lstm", "tanh", "sigmoid")
     return standard and states is None and not item.returns_states
-
-
-def _reversed(x: tf.Tensor, lengths: tf.Tensor | None) -> tf.Tensor:
-    return tf.reverse(x, [1]) if lengths is None else tf.reverse_sequence(x, lengths, seq_axis=1)
 
 
 def _with_reset_step(item: Recurrence, x: tf.Tensor) -> tuple[tf.Tensor, np.ndarray]:

@@ -144,6 +144,22 @@ def test_recurrences_of_every_kind_in_one_file_are_near_keras(quantize, fused, l
 
 @here
 @pytest.mark.parametrize("quantize", ["int8", "int16x8"])
+@pytest.mark.parametrize("layer", [layers.LSTM, layers.GRU])
+def test_sides_that_read_backwards_start_at_the_last_step_that_counts_in_integers(layer, quantize, tmp_path):
+    model = model_of(lambda x: layers.Bidirectional(layer(6, **SEQUENCES))(layers.Masking()(x)), time=None)
+    calibration = _calibration()
+    calibration[0]["x"][::2, 8:] = 0.0
+    calibration[0]["x"][2, :] = 0.0
+    path, source, report = written(model, tmp_path, quantize=quantize, calibration=calibration)
+    for row in (0, 1, 2):  # eight steps of twelve, all, none
+        feeds = {"x": calibration[0]["x"][row : row + 1]}
+        want = keras_outputs(model, source, feeds)
+        np.testing.assert_allclose(*(next(iter(values.values())) for values in (run(path, feeds)[0], want)), atol=0.03)
+    assert "REVERSE_SEQUENCE" not in report.operators  # it has no kernel in integers
+
+
+@here
+@pytest.mark.parametrize("quantize", ["int8", "int16x8"])
 def test_masked_steps_are_skipped_in_integers(quantize, tmp_path):
     model = model_of(lambda x: layers.GRU(6, return_state=True)(layers.Masking()(x)), time=STEPS)
     calibration = _calibration()

@@ -59,8 +59,8 @@ RECIPE = Recipe(
             "string shows.",
             "Six speakers, all in training and in test; digits alone: any other word becomes digits or nothing.",
             "Sound at 8 kHz, of a few seconds; a higher rate is brought down to it, a lower one is refused.",
-            "There is no TFLite file in full integers: what the converter makes does not run, and the check of the "
-            "export refuses it. Use `--quantize dynamic`.",
+            "There is no TFLite file in full integers: what the converter makes disagrees with Keras, and the check of "
+            "the export refuses it. Use `--quantize dynamic`.",
         ),
         preprocessing=PREPROCESSING,
         input_unit=UNIT,

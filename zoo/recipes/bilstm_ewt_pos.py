@@ -88,8 +88,6 @@ RECIPE = Recipe(
             "Scores are those of the treebank's own words. Raw text goes through a splitter that finds 99 of 100 of "
             "them; a word it misses is tagged wrong too.",
             "Sentences should come one at a time: there is no splitter into sentences.",
-            "There is no TFLite file in full integers: LiteRT does not reverse sequences in them. Use "
-            "`--quantize dynamic`.",
         ),
         preprocessing="Words in lower case, digits as 0 (tokenizer.json), and the first and last characters of each "
         "word as codes; raw text is split as the treebank splits it.",
@@ -97,6 +95,10 @@ RECIPE = Recipe(
         published=(
             Published(0.883, "word BiLSTM with GloVe", "https://github.com/bentrevett/pytorch-pos-tagging"),
             Published(0.954, "Stanza, from raw text, UD 2.5", "https://stanfordnlp.github.io/stanza/performance.html"),
+        ),
+        tried=(
+            "By the best epoch on validation, 95.2 % with this recipe: a learning rate of 0.002 in place of 0.004, 94.8 %; "
+            "a dropout of 0.25 in place of 0.4, 95.3 %.",
         ),
         stored="float16",
     ),

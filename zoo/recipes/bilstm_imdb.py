@@ -17,5 +17,4 @@ RECIPE = imdb.recipe(
     "bilstm.imdb",
     "One bidirectional LSTM layer over the words of a review, mean and maximum over time.",
     {"recurrence": "lstm", "units": [64], "bidirectional": True},
-    ("There is no TFLite file in full integers: LiteRT does not reverse sequences in them. Use `--quantize dynamic`.",),
 )

@@ -56,8 +56,6 @@ RECIPE = Recipe(
             "Says where a spelling is usual, nothing about a person.",
             "Many surnames belong to several languages, and the lists hold 18 languages of the world's thousands.",
             "The lists hold transcriptions into Latin letters: other scripts are outside what was measured.",
-            "There is no TFLite file in full integers: LiteRT does not reverse sequences in them. Use "
-            "`--quantize dynamic`.",
         ),
         preprocessing="Lower case, composed form (NFC), one token a character (tokenizer.json); "
         "a character never seen is one common token.",

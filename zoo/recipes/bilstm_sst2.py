@@ -55,8 +55,6 @@ RECIPE = Recipe(
             "English; on other subjects than films the answer means little.",
             "Irony misleads it, and so do negations: “It was not bad at all” is answered negative.",
             "Of a text whose words it never saw it knows nothing, and answers near even.",
-            "There is no TFLite file in full integers: LiteRT does not reverse sequences in them. Use "
-            "`--quantize dynamic`.",
         ),
         preprocessing="That of bilstm.imdb: lower case, one token a word or run of punctuation (tokenizer.json).",
         input_unit="token ids",

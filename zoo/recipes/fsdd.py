@@ -10,8 +10,8 @@ LIMITS = (
     "Six speakers, all in training and in test: for anyone else look at the score with a speaker held out.",
     "Sound at 8 kHz; a higher rate is brought down to it, a lower one is refused.",
     "One digit a clip, cut close. Anything else is answered with a digit too: there is no label for it.",
-    "There is no TFLite file in full integers: what the converter makes disagrees with Keras or does not run, and the "
-    "check of the export refuses it. Use `--quantize dynamic`.",
+    "There is no TFLite file in full integers: what the converter makes disagrees with Keras, and the check of the "
+    "export refuses it. Use `--quantize dynamic`.",
 )
 PREPROCESSING = "None outside the model: samples go in, log-mel frames are layers; zeros behind a clip are ignored."
 UNIT = "samples between -1 and 1, full scale"

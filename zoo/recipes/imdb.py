@@ -21,6 +21,13 @@ INTEGERS_DISAGREE = (
     "There is no TFLite file in full integers: what the converter makes disagrees with Keras, and the check of the "
     "export refuses it. Use `--quantize dynamic`."
 )
+_TRIED = (
+    "By the best epoch on validation, 91.2 % of lstm.imdb with this recipe: a learning rate of 0.001 in place of 0.002, "
+    "90.6 %; labels not smoothed, 91.0 %; a dropout of 0.2 in place of 0.4, 91.2 %; the weights themselves in place of "
+    "their average, 91.1 %.",
+    "The 92.8 % of SA-LSTM needs a recurrent layer pretrained as a language model, on the 50,000 reviews without a label "
+    "too.",
+)
 _KERAS = "https://keras.io/examples/nlp/bidirectional_lstm_imdb/"
 
 
@@ -102,6 +109,7 @@ def recipe(name: str, summary: str, config: dict[str, Any], limits: tuple[str, .
                 Published(0.928, "LSTM pretrained on the reviews, labelled and unlabelled", _DAI),
                 Published(0.87, "bidirectional LSTM of the Keras examples, 84 to 87 %", _KERAS),
             ),
+            tried=_TRIED,
             stored="float16",
         ),
     )

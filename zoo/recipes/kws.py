@@ -22,8 +22,8 @@ _LIMITS = (
     "Above 3.8 kHz it hears nothing, so that words and the digits (8 kHz) sound alike.",
     "The threshold of 0.5 suits clips; for a stream choose a higher one (`zoo listen --threshold`) by the "
     "false alarms an hour in zoo/benchmarks/results/keywords.csv.",
-    "There is no TFLite file in full integers: what the converter makes disagrees with Keras or does not run, and the "
-    "check of the export refuses it. Use `--quantize dynamic`.",
+    "There is no TFLite file in full integers: what the converter makes disagrees with Keras, and the check of the "
+    "export refuses it. Use `--quantize dynamic`.",
 )
 _TRIED = (
     "On validation, gru_stream.kws: every frame with the same weight, unknown words among them cut short, "
