@@ -97,8 +97,8 @@ RECIPE = Recipe(
             Published(0.954, "Stanza, from raw text, UD 2.5", "https://stanfordnlp.github.io/stanza/performance.html"),
         ),
         tried=(
-            "By the best epoch on validation, 95.2 % with this recipe: a learning rate of 0.002 in place of 0.004, 94.8 %; "
-            "a dropout of 0.25 in place of 0.4, 95.3 %.",
+            "By the best epoch on validation, 95.2 % with this recipe: a learning rate of 0.002 in place of 0.004, "
+            "94.8 %; a dropout of 0.25 in place of 0.4, 95.3 %.",
         ),
         stored="float16",
     ),

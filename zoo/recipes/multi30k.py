@@ -15,10 +15,10 @@ from zoo.spec import Published
 _LANGUAGES = {"en": "English", "de": "German"}
 
 _TRIED = (
-    "BLEU on validation of the shipped weights, into German and into English: by greedy search 33.2 and 35.2; with beams "
-    "of 2, 33.8 and 35.8; of 5, as the test is, 35.0 and 36.6; of 10, 34.9 and 36.9. With a beam of 5, by the sum of the "
-    "logarithms in place of their mean, 34.5 and 36.7; over the length to the power of 0.6, 34.9 and 37.0; of 1.4, 34.8 "
-    "and 36.3.",
+    "BLEU on validation of the shipped weights, into German and into English: by greedy search 33.2 and 35.2; with "
+    "beams of 2, 33.8 and 35.8; of 5, as the test is, 35.0 and 36.6; of 10, 34.9 and 36.9. With a beam of 5, by the "
+    "sum of the logarithms in place of their mean, 34.5 and 36.7; over the length to the power of 0.6, 34.9 and 37.0;"
+    " of 1.4, 34.8 and 36.3.",
     "Into English with labels that are not smoothed: 35.7 on validation by greedy search in place of 35.4, as far as "
     "seeds lie apart.",
 )
