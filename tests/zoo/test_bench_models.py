@@ -70,7 +70,7 @@ def test_a_file_is_measured_with_its_quantised_forms(here, keras_file):
 
 @thorough
 def test_plain_litert_is_a_row_that_says_it_does_not_run(keras_file):
-    plain, unrolled = rows_of_plain_litert(subjects.subject(str(keras_file)))
+    plain, unrolled = rows_of("litert-default", keras_file)
     assert plain["status"].startswith("does not run: Select TensorFlow op(s)")
     assert (plain["operators"], plain["p50_ms"]) == ("WHILE, Flex ×3", "")
     assert unrolled["status"] == "does not convert: An unrolled layer needs a fixed length."
@@ -80,15 +80,29 @@ def test_plain_litert_is_a_row_that_says_it_does_not_run(keras_file):
 def test_plain_litert_runs_layers_of_a_fixed_length_once_they_are_unrolled(tmp_path):
     layers = [keras.Input((4, 3)), keras.layers.Bidirectional(keras.layers.LSTM(5)), keras.layers.Dense(2)]
     keras.Sequential(layers, name="small").save(tmp_path / "small.keras")
-    plain, unrolled = rows_of_plain_litert(subjects.subject(str(tmp_path / "small.keras")))
+    plain, unrolled = rows_of("litert-default", tmp_path / "small.keras")
     assert plain["status"].startswith("does not run: Select TensorFlow op(s)")
     assert (unrolled["status"], unrolled["operators"]) == ("ok", "")
     assert float(unrolled["difference"]) < 1e-5
 
 
-def rows_of_plain_litert(subject):
-    found, inputs = peers.NAMES["litert-default"], subject.inputs(1, 4)
-    known = {peer.title: side_by_side.described(subject, peer, inputs, False) for peer in found}
+@thorough
+@pytest.mark.filterwarnings("ignore:In the future `np.object`:FutureWarning")  # Keras patches NumPy for tf2onnx
+def test_files_that_keras_exported_are_fed_inputs_that_nobody_named(tmp_path):
+    x = [keras.Input((4, 3)), keras.Input((4, 2))]
+    keras.Model(x, keras.layers.LSTM(5)(keras.layers.Concatenate()(x))).save(tmp_path / "two.keras")
+    rows = [
+        *rows_of("keras-export", tmp_path / "two.keras", cold=True),
+        rows_of("litert-default", tmp_path / "two.keras")[1],
+    ]
+    assert [row["status"] for row in rows] == ["ok", "ok"]
+    assert max(float(row["difference"]) for row in rows) < 1e-5
+
+
+def rows_of(against, path, cold=False):
+    subject = subjects.subject(str(path))
+    found, inputs = peers.NAMES[against], subject.inputs(1, 4)
+    known = {peer.title: side_by_side.described(subject, peer, inputs, cold) for peer in found}
     return side_by_side.timed(subject, found, known, inputs, 1, 1)
 
 

@@ -5,7 +5,7 @@ import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from zoo.errors import InvalidInput, unknown_name
 
 Arrays = Mapping[str, np.ndarray]
 Run = Callable[[], Sequence[np.ndarray]]  # one prediction: the outputs, in the order of the signature
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,16 @@ def _saved_model(subject: Subject, inputs: Arrays, threads: int) -> Run:
 
 def _onnx_of_keras(subject: Subject, inputs: Arrays, threads: int) -> Run:
     return formats.run_onnx(subject.keras_export("onnx"), inputs, threads)
+
+
+def _of_keras(made: Callable[..., Made]) -> Callable[..., Made]:
+    """`made` on a file that Keras exported, which calls an input nobody named otherwise than ours do."""
+
+    def renamed(subject: Subject, inputs: Arrays, *threads: int) -> Made:
+        names = [tensor.name for tensor in getattr(subject.model, "inputs", None) or ()] or list(inputs)
+        return made(subject, dict(zip(names, inputs.values(), strict=True)), *threads)
+
+    return renamed
 
 
 def _litert(file: Callable[[Subject], Path]) -> Callable[[Subject, Arrays, int], Run]:
@@ -287,24 +298,29 @@ NAMES: Mapping[str, Sequence[Peer]] = {
     "keras-export": (
         Peer(
             "ONNX Runtime, Keras export",
-            _onnx_of_keras,
+            _of_keras(_onnx_of_keras),
             _theirs_onnx,
-            _cold_onnx(_theirs_onnx),
+            _of_keras(_cold_onnx(_theirs_onnx)),
             needs=("onnxruntime", "tf2onnx"),
         ),
     ),
     "litert-default": (
-        Peer("LiteRT, Keras export", _litert(_theirs_litert), _theirs_litert, needs=("ai_edge_litert",)),
-        Peer("LiteRT, Keras export unrolled", _litert(_theirs_unrolled), _theirs_unrolled, needs=("ai_edge_litert",)),
+        Peer("LiteRT, Keras export", _of_keras(_litert(_theirs_litert)), _theirs_litert, needs=("ai_edge_litert",)),
+        Peer(
+            "LiteRT, Keras export unrolled",
+            _of_keras(_litert(_theirs_unrolled)),
+            _theirs_unrolled,
+            needs=("ai_edge_litert",),
+        ),
     ),
     "torch": (Peer("PyTorch", _torch, cold=_cold_torch, needs=("torch",)),),
     "openvino": (
         Peer("OpenVINO", _openvino(_ours_onnx), _ours_onnx, _cold_openvino(_ours_onnx), needs=("openvino",)),
         Peer(
             "OpenVINO, Keras export",
-            _openvino(_theirs_onnx),
+            _of_keras(_openvino(_theirs_onnx)),
             _theirs_onnx,
-            _cold_openvino(_theirs_onnx),
+            _of_keras(_cold_openvino(_theirs_onnx)),
             needs=("openvino", "tf2onnx"),
         ),
     ),

@@ -165,6 +165,7 @@ class Subject:
         """What plain `model.export` makes of it, with `unroll` once its recurrent layers are unrolled."""
         path = self.folder / f"{'unrolled' if unroll else 'keras'}.{format}"
         if not path.exists():
+            self.source(list(self.inputs(1).values()))  # Keras exports to ONNX only what has been called
             formats.keras_export(formats.unrolled(self.model) if unroll else self.model, path)
         return path
 
