@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import math
 from collections.abc import Callable, Iterator
 
 import keras
@@ -19,6 +20,8 @@ Advance = Callable[[tf.Tensor | int, tf.Tensor, list[tf.Tensor]], list[tf.Tensor
 
 UNROLLED_STEPS = 20
 UNROLLED_BYTES = 2**22
+LARGEST_BLOCK = 16
+FREE_BLOCK = 8  # of a sequence of any length
 _CLOSED = -1e4  # what shuts a sigmoid gate to exactly zero
 
 
@@ -60,8 +63,8 @@ class TFLiteTarget(Target):
         self.unfused.append(item.name)
         zero = tf.zeros((sizes(x)[0], item.units))
         start = [zero for _ in item.state_names] if states is None else list(states)
-        unrolls = self.unrolls(x.shape[1], item.recurrent_kernel.nbytes)
-        return (_unrolled if unrolls else _rolled)(_advance(item, lengths), _project(item, x), start, item.backwards)
+        run = _unrolled if self.unrolls(x.shape[1], item.recurrent_kernel.nbytes) else self._rolled
+        return run(_advance(item, lengths), _project(item, x), start, item.backwards)
 
     def take(self, values: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
         return tf.gather(values, steps, batch_dims=1)
@@ -73,48 +76,78 @@ class TFLiteTarget(Target):
         """Written out up to 20 steps, as long as 4 MiB hold a copy of the recurrent kernel for every step.
 
         An unrolled step adds 2 KB to the file, and XNNPACK packs the kernel anew for every step, so that many steps of
-        a large one leave the processor's cache. GRU with D=16, batch 1, one thread of a shared x86 server, medians of
-        100 interleaved calls (unrolled against WHILE), and the sizes of the files:
+        a large one leave the processor's cache. GRU, batch 1, one thread of an x86 server, µs written out : as a
+        `WHILE` in blocks (`roll`), medians of interleaved calls:
 
-            T            10             20             50               100               200
-            H=32     15 : 37 µs     31 : 65 µs     51 :  92 µs     103 : 198 µs     862 :  594 µs
-                     39 : 26 KB     60 : 26 KB    120 :  26 KB     222 :  26 KB     430 :   27 KB
-            H=128    35 : 46 µs     74 : 89 µs    637 : 326 µs    1617 : 682 µs    3490 : 2044 µs
-                    238 : 225 KB   258 : 225 KB   320 : 225 KB     422 : 225 KB     629 :  225 KB
+            T              5        10        20         50          100           200
+            D=16 H=32    4 : 14    8 : 21   16 : 38    49 :  72     98 : 127     219 : 247
+            D=64 H=128  17 : 26   37 : 49   74 : 91   247 : 228    885 : 460    2956 : 983
+
+        Batches make the two more alike, as do two threads: at 8 and 32 rows and 20 to 100 steps the written out layer
+        takes 0.8 to 1.6 times as long as the `WHILE`.
         """
         return steps is not None and steps <= UNROLLED_STEPS and steps * recurrent_bytes <= UNROLLED_BYTES
 
     def outruns(self, item: Recurrence, steps: int | None) -> bool:
-        """Whether plain steps are faster than the fused float operator: written out where they may be; as a `WHILE` up
-        to 100 steps of 128 units and more, up to 200 of 256 and more. Beyond, and where the length is free, they are
-        not: a `WHILE` copies all outputs at every step. LSTM, batch 1, one thread of an x86 server, µs of the fused
-        operator, written out, and as a `WHILE`, 20th percentiles of 45 interleaved calls:
+        """Whether plain steps are faster than the fused float operator. They are up to 400 steps, from 64 units on up
+        to 800, from 128 on up to 1600: beyond, copying the outputs costs more than the operator (see `roll`). It takes
+        the rows of a batch one by one, so that several make no difference for it. Where the length is free it stays.
+        LSTM, batch 1, one thread of an x86 server, µs of the fused operator : written out : as a `WHILE` in blocks,
+        medians of interleaved calls:
 
-            T              5                  20                   50                 200
-            D=16 H=32      9 :  4 :  13      27 :  14 :  35       63 :  42 :  85     238 :  487
-            D=64 H=64     22 :  8 :  17      71 :  36 :  53      169 :  90 : 135     661 :  811
-            D=64 H=128    51 : 21 :  29     213 : 104 : 118      415 : 365 : 280    1639 : 1637
-            D=64 H=256   189 : 61 :  89     631 : 523 : 346     1569 : 2687 : 982   6131 : 4849
+            T                20                 50                   200            800           1600
+            D=16 H=32    26 :  14 :  33     62 :   40 :  60     237 :   204 :  209    935 :  1055   1899 :  2564
+            D=64 H=64    70 :  34 :  49    168 :   90 : 108     659 :  1201 :  484   2660 :  2174   5327 :  5385
+            D=64 H=128  172 :  87 : 108    417 :  389 : 270    1672 :  3325 : 1020   6638 :  4903  13141 : 12150
+            D=64 H=256  637 : 766 : 306   1559 : 2842 : 780    6265 : 10548 : 4159  24672 : 17931  49033 : 39998
         """
         if not self.resets or steps is None:  # quantised, the fused operator computes in integers
             return False
-        longest = 0 if item.units < 128 else 100 if item.units < 256 else 200
-        return steps <= longest or self.unrolls(steps, item.recurrent_kernel.nbytes)
+        return steps <= (400 if item.units < 64 else 800 if item.units < 128 else 1600)
+
+    def _from_zero(self, item: Recurrence, x: tf.Tensor) -> tf.Tensor:
+        zeros = [tf.zeros((sizes(x)[0], item.units)) for _ in item.state_names]
+        return self._rolled(_advance(item, None), _project(item, x), zeros, item.backwards)[0]
+
+    def _rolled(self, advance: Advance, projected: tf.Tensor, states: list[tf.Tensor], backwards: bool) -> Run:
+        steps = projected.shape[0] or tf.shape(projected)[0]
+
+        def step(count: tf.Tensor, _: tf.Tensor, states: list[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
+            t = steps - 1 - count if backwards else count
+            new = advance(t, tf.gather(projected, t), states)
+            return new[0], new
+
+        outputs, states = self.roll(step, steps, states[0], states)
+        outputs = tf.reverse(outputs, [0]) if backwards else outputs
+        return tf.transpose(outputs, (1, 0, 2)), states
 
     def roll(self, step: Step, steps: tf.Tensor | int, output: tf.Tensor, states: list[tf.Tensor]) -> Run:
-        """Each output goes to its place with `DYNAMIC_UPDATE_SLICE`; a `TensorArray` would copy the whole sequence at
-        every step."""
+        """Each block of outputs goes to its place with `DYNAMIC_UPDATE_SLICE`; a `TensorArray` would copy the whole
+        sequence at every step, and so does a `WHILE` at every iteration: hence several steps in each. The first is
+        ahead of them, as the loop needs a sequence to start from, and one of zeros would lie in the file."""
         static = (steps if isinstance(steps, int) else None, *output.shape)
         later = [0] * output.shape.rank
 
-        def body(t: tf.Tensor, outputs: tf.Tensor, before: tf.Tensor, *states: tf.Tensor) -> tuple[tf.Tensor, ...]:
-            new, after = step(t, before, list(states))
-            outputs = xla_dynamic_update_slice(outputs, new[None], tf.stack([t, *later]))
-            return t + 1, tf.ensure_shape(outputs, static), new, *after
+        def blocks(size: int, values: tuple[tf.Tensor, ...]) -> tuple[tf.Tensor, ...]:
+            """From the step that `values` begin with, as long as `size` steps are left."""
 
-        start = (0, tf.ensure_shape(tf.zeros([steps, *sizes(output)]), static), output, *states)
-        _, outputs, _, *states = tf.while_loop(lambda t, *_: t < steps, body, start)
-        return outputs, states
+            def body(t: tf.Tensor, outputs: tf.Tensor, output: tf.Tensor, *states: tf.Tensor) -> tuple[tf.Tensor, ...]:
+                after, block = list(states), []
+                for place in range(size):
+                    output, after = step(t + place, output, after)
+                    block.append(output)
+                outputs = xla_dynamic_update_slice(outputs, tf.stack(block), tf.stack([t, *later]))
+                return t + size, tf.ensure_shape(outputs, static), output, *after
+
+            return tuple(tf.while_loop(lambda t, *_: t + size <= steps, body, values))
+
+        output, states = step(0, output, states)
+        room = steps if static[0] else tf.maximum(steps, FREE_BLOCK)  # LiteRT demands it of a loop that never runs
+        outputs = tf.tile(output[None], [room, *[1] * output.shape.rank])
+        values = (tf.constant(1), tf.ensure_shape(outputs, static), output, *states)
+        for size in _block_sizes(static[0]):
+            values = blocks(size, values)
+        return tf.ensure_shape(values[1][:steps], static), list(values[3:])
 
     def _fused(self, item: Recurrence, x: tf.Tensor, lengths: tf.Tensor | None) -> Run:
         x, steps = self._reversed(x, lengths) if item.backwards else x, x.shape[:2]
@@ -133,7 +166,7 @@ class TFLiteTarget(Target):
 
     def _marked(self, item: Recurrence, x: tf.Tensor, lengths: tf.Tensor | None) -> Run:
         x = self._reversed(x, lengths) if item.backwards else x
-        self.marked.append(mark(len(self.marked), item, x, _from_zero))
+        self.marked.append(mark(len(self.marked), item, x, self._from_zero))
         sequence = self.marked[-1].sequence
         return self._finished(item, sequence, sequence[:, -1], lengths)
 
@@ -222,11 +255,6 @@ def _advance(item: Recurrence, lengths: tf.Tensor | None) -> Advance:
     return advance
 
 
-def _from_zero(item: Recurrence, x: tf.Tensor) -> tf.Tensor:
-    zeros = [tf.zeros((sizes(x)[0], item.units)) for _ in item.state_names]
-    return _rolled(_advance(item, None), _project(item, x), zeros, item.backwards)[0]
-
-
 def _unrolled(advance: Advance, projected: tf.Tensor, states: list[tf.Tensor], backwards: bool) -> Run:
     inputs = tf.unstack(projected)
     outputs = [states[0]] * len(inputs)
@@ -236,21 +264,15 @@ def _unrolled(advance: Advance, projected: tf.Tensor, states: list[tf.Tensor], b
     return tf.stack(outputs, axis=1), states
 
 
-def _rolled(advance: Advance, projected: tf.Tensor, states: list[tf.Tensor], backwards: bool) -> Run:
-    """One `WHILE` that writes each output into its place with `DYNAMIC_UPDATE_SLICE`; a `TensorArray` would copy the
-    whole sequence at every step. The first values of `outputs` do not matter, so they are what lies at hand."""
-    units = states[0].shape[1]
-    steps, static = tf.shape(projected)[0], (projected.shape[0], *states[0].shape)
-
-    def body(count: tf.Tensor, outputs: tf.Tensor, *states: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        t = steps - 1 - count if backwards else count
-        new = advance(t, tf.gather(projected, t), list(states))
-        outputs = xla_dynamic_update_slice(outputs, new[0][None], tf.stack([t, 0, 0]))
-        return count + 1, tf.ensure_shape(outputs, static), *new
-
-    start = (0, tf.ensure_shape(projected[:, :, :units], static), *states)
-    _, outputs, *states = tf.while_loop(lambda count, *_: count < steps, body, start)
-    return tf.transpose(outputs, (1, 0, 2)), states
+def _block_sizes(steps: int | None) -> tuple[int, ...]:
+    """How many steps an iteration of each `WHILE` takes behind the first step. It copies all outputs every time and
+    holds a copy of the cell for each step: so near the root of their number, with little left to the second."""
+    if steps is None:
+        return FREE_BLOCK, 1
+    left = steps - 1
+    most = min(math.isqrt(left), LARGEST_BLOCK)
+    size = min(range(most // 2 + 1, most + 1), key=lambda size: (left % size, -size), default=0)
+    return (size, 1)[: 1 + bool(left % size)] if size else ()
 
 
 def _softplus(x: tf.Tensor) -> tf.Tensor:

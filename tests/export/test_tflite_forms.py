@@ -5,19 +5,29 @@ import numpy as np
 import pytest
 from keras import layers
 
-from export.lowering.tflite import TFLiteTarget
-from tests.export.tflite_parity import FUSED, TOLERANCE, arrays, model_of, worst_difference, written
+from export.lowering.tflite import TFLiteTarget, _block_sizes
+from tests.export.tflite_parity import (
+    FUSED,
+    TOLERANCE,
+    arrays,
+    keras_outputs,
+    model_of,
+    run,
+    worst_difference,
+    written,
+)
 
 FORMS = {  # (steps, units): what is in the file; see the table of `TFLiteTarget.outruns`
     (6, 4): "unrolled",
     (20, 64): "unrolled",
-    (21, 64): FUSED,
-    (None, 64): FUSED,
+    (21, 64): "WHILE",
     (5, 256): "WHILE",  # its kernels, one for each step, are beyond 4 MiB
-    (100, 128): "WHILE",
-    (101, 128): FUSED,
-    (200, 256): "WHILE",
-    (201, 256): FUSED,
+    (400, 32): "WHILE",
+    (401, 32): FUSED,
+    (800, 64): "WHILE",
+    (801, 64): FUSED,
+    (1600, 128): "WHILE",
+    (1601, 128): FUSED,
     (None, 256): FUSED,
 }
 
@@ -65,3 +75,46 @@ def test_files_for_microcontrollers_are_fused_whatever_is_fast_here():
 
     assert not TFLiteTarget(resets=False).outruns(Item, 6)
     assert TFLiteTarget().outruns(Item, 50)
+
+
+@pytest.mark.parametrize("backwards", [False, True], ids=["forwards", "backwards"])
+@pytest.mark.parametrize(
+    "steps", [21, 24, 26, 37, 258]
+)  # one step, and blocks of 4, 3, 5, 6 and 16 with 0, 2, 0, 0, 1 left
+def test_a_loop_in_blocks_takes_every_step_once(steps, backwards, tmp_path):
+    model = model_of(lambda x: layers.GRU(4, return_sequences=True, go_backwards=backwards)(x), steps)
+    difference, operators = worst_difference(model, tmp_path, arrays(steps=steps))
+    assert difference < TOLERANCE and operators["WHILE"] == 1 + bool((steps - 1) % max(_block_sizes(steps)))
+
+
+def test_one_file_of_a_free_length_runs_any(tmp_path):
+    model = model_of(lambda x: layers.GRU(4, return_sequences=True)(x), None)
+    path, source, _ = written(model, tmp_path)
+    for steps in (1, 2, 8, 9, 10, 25, 100):
+        feeds = arrays(steps=steps)
+        (want,) = keras_outputs(model, source, feeds).values()
+        for got in run(path, feeds):
+            np.testing.assert_allclose(*got.values(), want, rtol=0, atol=TOLERANCE)
+
+
+def test_blocks_leave_little_to_single_steps():
+    assert [_block_sizes(steps) for steps in (None, 1, 2, 3, 5, 101, 258)] == [
+        (8, 1),
+        (),
+        (1,),
+        (1,),
+        (2,),
+        (10,),
+        (16, 1),
+    ]
+    assert all(1 <= max(_block_sizes(steps)) <= 16 for steps in range(2, 2000))
+
+
+def test_a_loop_keeps_no_sequence_in_the_file(tmp_path):
+    class Cell(layers.GRUCell):
+        """Its own subclass, which no target knows."""
+
+    x = keras.Input((400, 3), batch_size=16, name="x")
+    for layer in (layers.GRU(32, return_sequences=True), layers.RNN(Cell(32), return_sequences=True)):
+        path, _, report = written(keras.Model(x, layer(x)), tmp_path)
+        assert report.operators["WHILE"] and path.stat().st_size < 400 * 16 * 32 * 4 / 4

@@ -38,7 +38,7 @@ def test_weights_alone_are_quantised_for_any_recurrence(layer, quantize, allowed
     model = model_of(lambda x: layer(36)(x), time=None)
     full = written(model, tmp_path)[0].stat().st_size
     difference, report, path = _difference(model, tmp_path, quantize=quantize)
-    assert 0 < difference < allowed and path.stat().st_size < 0.75 * full
+    assert 0 < difference < allowed and full - path.stat().st_size > 0.4 * 4 * model.count_params()
     assert report.operators.get(FUSED, 0) == (1 if layer is layers.LSTM else 0)
 
 
