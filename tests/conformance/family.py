@@ -2,7 +2,7 @@
 
 from keras import layers
 
-from tests.conformance.matrix import Feature, fused, loops, onnx
+from tests.conformance.matrix import Feature, fused, loops, onnx, rounds
 from tests.conformance.models import H, masked
 from tests.export.onnx_parity import FEATURES, chain
 from zoo import cells
@@ -49,12 +49,12 @@ LSTM_FAMILY: dict[str, tuple[Feature, ...]] = {
         ),
         Feature("`MinimalGated`", lambda: chain(zoo_layers.MinimalGated(H)), onnx(GRU=1), loops()),
         Feature("`IndRNN`", lambda: chain(zoo_layers.IndRNN(H)), onnx(RNN=1), loops()),
-        Feature("`MinGRU` (log2 T rounds)", lambda: chain(zoo_layers.MinGRU(H)), onnx(Loop=1), loops()),
+        Feature("`MinGRU` (log2 T rounds)", lambda: chain(zoo_layers.MinGRU(H)), onnx(Loop=1), rounds()),
         Feature(
             "`Bidirectional(MinLSTM)`, masked",
             lambda: masked(BI(zoo_layers.MinLSTM(H, **SEQUENCES))),
             onnx(Loop=2),
-            loops(2),
+            rounds(2),
         ),
         Feature(
             "`MinLSTM` and `MinGRU` of 7 steps (3 rounds, written out)",
@@ -70,7 +70,7 @@ LSTM_FAMILY: dict[str, tuple[Feature, ...]] = {
                 )
             ),
             onnx(LSTM=3, Loop=1),
-            fused(2, WHILE=2),
+            fused(2, WHILE=3),
         ),
     ),
     "around recurrent layers": (

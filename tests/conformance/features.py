@@ -25,7 +25,7 @@ RECURRENCES: dict[str, tuple[Feature, ...]] = {
             "stack of `LSTM`, `GRU`, `SimpleRNN`",
             lambda: chain(layers.LSTM(H, **SEQUENCES), layers.GRU(H, **SEQUENCES), layers.SimpleRNN(H)),
             onnx(LSTM=1, GRU=1, RNN=1),
-            fused(WHILE=2),
+            fused(WHILE=4),
         ),
     ),
     "`Bidirectional`": (
@@ -48,13 +48,13 @@ RECURRENCES: dict[str, tuple[Feature, ...]] = {
             "different layers",
             lambda: chain(BI(layers.LSTM(H), backward_layer=layers.GRU(H, go_backwards=True))),
             onnx(LSTM=1, GRU=1),
-            fused(WHILE=1),
+            fused(WHILE=2),
         ),
         Feature(
             "with states in and out",
             lambda: chain(BI(layers.LSTM(H, **SEQUENCES)), BI(layers.GRU(H, return_state=True))),
             onnx(LSTM=1, GRU=1),
-            fused(2, WHILE=2),
+            fused(2, WHILE=4),
         ),
     ),
     "`RNN` of cells": (
@@ -65,7 +65,7 @@ RECURRENCES: dict[str, tuple[Feature, ...]] = {
             "`RNN([LSTMCell, GRUCell])`",
             lambda: chain(layers.RNN([layers.LSTMCell(H), layers.GRUCell(3)])),
             onnx(LSTM=1, GRU=1),
-            fused(WHILE=1),
+            fused(WHILE=2),
         ),
         Feature(
             "`RNN(StackedRNNCells)`",
@@ -80,7 +80,7 @@ RECURRENCES: dict[str, tuple[Feature, ...]] = {
             "a cell of your own",
             lambda: chain(layers.RNN(LeakyCell(H), name="own")),
             looped("own", Loop=1),
-            looped("own", WHILE=1),
+            looped("own", WHILE=2),
         ),
     ),
     "masks": (
@@ -105,7 +105,7 @@ RECURRENCES: dict[str, tuple[Feature, ...]] = {
             "a cell of your own",
             lambda: masked(layers.RNN(LeakyCell(H), name="own", **SEQUENCES)),
             looped("own", Loop=1),
-            looped("own", WHILE=1),
+            looped("own", WHILE=2),
         ),
     ),
     "options and states": (
@@ -119,7 +119,7 @@ RECURRENCES: dict[str, tuple[Feature, ...]] = {
             "`use_bias=False`",
             lambda: joined(*(kind(H, use_bias=False) for kind in (layers.LSTM, layers.GRU, layers.SimpleRNN))),
             onnx(LSTM=1, GRU=1, RNN=1),
-            fused(WHILE=2),
+            fused(WHILE=4),
         ),
         Feature(
             "`unit_forget_bias=False`", lambda: chain(layers.LSTM(H, unit_forget_bias=False)), onnx(LSTM=1), fused()
@@ -137,7 +137,7 @@ RECURRENCES: dict[str, tuple[Feature, ...]] = {
             f"`LSTM`: {', '.join(ACTIVATIONS)}",
             lambda: joined(*(layers.LSTM(H, activation=name) for name in ACTIVATIONS)),
             onnx(LSTM=8),
-            fused(1, WHILE=7),
+            fused(1, WHILE=14),
         ),
         Feature(
             "gates of `LSTM` and `GRU`: hard_sigmoid, softsign, tanh",
@@ -169,7 +169,7 @@ RECURRENCES: dict[str, tuple[Feature, ...]] = {
                 layers.LSTM(H, activation="gelu", name="first"), layers.GRU(H, activation=ops.sin, name="second")
             ),
             looped("first", "second", Loop=2),
-            looped("first", "second", WHILE=2),
+            looped("first", "second", WHILE=4),
         ),
     ),
 }

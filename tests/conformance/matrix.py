@@ -1,7 +1,8 @@
 """What the conformance matrix says of one feature in one file format, and COVERAGE.md, made from all of it.
 
     native     the format's own recurrent operator: ONNX `LSTM`, `GRU`, `RNN`; TFLite `UNIDIRECTIONAL_SEQUENCE_LSTM`
-    built-in   other operators every runtime of the format has: in TFLite one `WHILE`, or the steps written out
+    built-in   other operators every runtime of the format has: in TFLite two `WHILE`s, one of blocks of steps and one
+               of the steps left over, or the steps written out
     fallback   the layer's own cell step by step, right but slow, with a note that names the layer
     refused    no file; an error that says why and what to do
 
@@ -79,8 +80,14 @@ def fused(count: int = 1, **others: int) -> File:
 
 
 def loops(count: int = 1) -> File:
-    """As many `WHILE`s; none where the steps are written out."""
-    return File({"WHILE": count} if count else {})
+    """As many recurrences, each a `WHILE` of blocks of steps and one of those left over; none where they are written
+    out."""
+    return File({"WHILE": 2 * count} if count else {})
+
+
+def rounds(count: int = 1) -> File:
+    """As many scans in parallel, each one `WHILE` of log2 T rounds."""
+    return File({"WHILE": count})
 
 
 def looped(*names: str, **operators: int) -> File:
@@ -101,9 +108,10 @@ page differs from the matrix.
 
 - **native**: the format's own recurrent operator, as many as are named. Masks become sequence lengths, exact for any
   pattern.
-- **built-in**: other operators that every runtime of the format has. In TFLite a `WHILE`, or, for at most 20 steps of a
-  fixed length, the steps written out; never an operator of the Select TF library. A SavedModel holds TensorFlow's own
-  operators, and runs without Keras and without a GPU.
+- **built-in**: other operators that every runtime of the format has. In TFLite two `WHILE`s for a recurrence, one of
+  blocks of steps and one of the steps left over, or, for at most 20 steps of a fixed length, the steps written out;
+  never an operator of the Select TF library. A SavedModel holds TensorFlow's own operators, and runs without Keras and
+  without a GPU.
 - **fallback**: the layer's own cell step by step: right but slow, with a note that names the layer.
 - **refused**: no file is written; the error says why and what to do.
 

@@ -66,7 +66,7 @@ SURROUNDINGS: dict[str, tuple[Feature, ...]] = {
             "`ConvLSTM1D`, `ConvLSTM2D`, free time",
             lambda: chain(layers.ConvLSTM2D(2, 3, padding="same", name="images"), shape=(None, 4, 4, 1)),
             looped("images", Loop=1),
-            looped("images", WHILE=1),
+            looped("images", WHILE=2),
         ),
         Feature(
             "`ConvLSTM1D`, 4 steps",
@@ -77,15 +77,15 @@ SURROUNDINGS: dict[str, tuple[Feature, ...]] = {
         Feature(
             "`RepeatVector`", lambda: chain(layers.LSTM(H), layers.RepeatVector(3), LSTM(H)), onnx(LSTM=2), fused()
         ),
-        Feature("`Attention`", lambda: attending(layers.Attention()), onnx(LSTM=1, GRU=1), fused(WHILE=1)),
+        Feature("`Attention`", lambda: attending(layers.Attention()), onnx(LSTM=1, GRU=1), fused(WHILE=2)),
         Feature(
-            "`AdditiveAttention`", lambda: attending(layers.AdditiveAttention()), onnx(LSTM=1, GRU=1), fused(WHILE=1)
+            "`AdditiveAttention`", lambda: attending(layers.AdditiveAttention()), onnx(LSTM=1, GRU=1), fused(WHILE=2)
         ),
         Feature(
             "`MultiHeadAttention`",
             lambda: attending(layers.MultiHeadAttention(2, 3)),
             onnx(LSTM=1, GRU=1),
-            fused(WHILE=1),
+            fused(WHILE=2),
         ),
         Feature(
             "`Attention` under masks",
@@ -170,7 +170,7 @@ SURROUNDINGS: dict[str, tuple[Feature, ...]] = {
             f"`{name}`",
             lambda name=name: in_policy(name),
             onnx(LSTM=1, GRU=1),
-            fused(WHILE=1),
+            fused(WHILE=2),
             tolerance=POLICY_TOLERANCE,
         )
         for name in ("mixed_float16", "float16", "mixed_bfloat16", "bfloat16")
@@ -178,7 +178,7 @@ SURROUNDINGS: dict[str, tuple[Feature, ...]] = {
     "shapes": (
         Feature("5 steps, `GRU`", lambda: chain(layers.GRU(H), shape=(5, FEATURES)), onnx(GRU=1), loops(0)),
         Feature("30 steps, `GRU`", lambda: chain(layers.GRU(H), shape=(30, FEATURES)), onnx(GRU=1), loops()),
-        Feature("30 steps, `LSTM`", lambda: chain(layers.LSTM(H), shape=(30, FEATURES)), onnx(LSTM=1), fused()),
+        Feature("30 steps, `LSTM`", lambda: chain(layers.LSTM(H), shape=(30, FEATURES)), onnx(LSTM=1), loops()),
         Feature(
             "one step",
             lambda: chain(BI(LSTM(H, **SEQUENCES)), GRU(H), shape=(1, FEATURES)),
@@ -194,13 +194,13 @@ SURROUNDINGS: dict[str, tuple[Feature, ...]] = {
     ),
     "where the model comes from": (
         Feature("saved as `.keras` and loaded", lambda: reloaded(chain(BI(LSTM(H)))), onnx(LSTM=1), fused(2)),
-        Feature("trained under XLA (`jit_compile`)", trained_under_xla, onnx(LSTM=1, GRU=1), fused(WHILE=1)),
+        Feature("trained under XLA (`jit_compile`)", trained_under_xla, onnx(LSTM=1, GRU=1), fused(WHILE=2)),
     ),
     "model structures": (
         Feature(
             "`Sequential`", lambda: randomised(keras.Sequential([sequence(), layers.LSTM(H)])), onnx(LSTM=1), fused()
         ),
-        Feature("nested models", nested, onnx(LSTM=1, GRU=1), fused(WHILE=1)),
+        Feature("nested models", nested, onnx(LSTM=1, GRU=1), fused(WHILE=2)),
         Feature("a shared layer", shared, onnx(LSTM=2), fused(2)),
         Feature("inputs and outputs by name", by_name, onnx(LSTM=1), fused()),
         Feature("a subclassed model", lambda: called(Tagger()), onnx(GRU=1), loops(0)),
