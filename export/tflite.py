@@ -11,7 +11,7 @@ import tensorflow as tf
 from export import tflite_file, tflite_loops
 from export.artifact import Written
 from export.lowering.source import Source
-from export.lowering.tflite import TFLiteTarget, channels_last
+from export.lowering.tflite import INTEGERS, TFLiteTarget, channels_last
 from export.lowering.trace import Tracer, flat_layers, lowered
 from export.manifest import KEY
 from export.saved_model import SIGNATURE, ConcreteFunction, save, traced
@@ -20,9 +20,7 @@ from export.tflite_converter import ANSWERS, convert, convert_apart, layer_of, s
 from zoo.errors import InvalidInput, Unsupported
 from zoo.spec import TensorSpec
 
-INTEGERS = ("int8", "int16x8")
 QUANTIZATIONS = (None, "float16", "dynamic", *INTEGERS)
-_LEAST_WEIGHTS = 1024  # the converter's own bound for dynamic range quantisation
 Calibration = Iterable[Mapping[str, np.ndarray]]
 
 
@@ -49,7 +47,7 @@ def write(
     _require_floats(source)
     specs = [_fixed(spec, batch, time) for spec in source.signature.inputs]
     examples = _examples(source, quantize, calibration, batch)
-    tracer = tracer or Tracer(_target(quantize))
+    tracer = tracer or Tracer(TFLiteTarget(quantize))
     assert isinstance(tracer.target, TFLiteTarget), "a TFLite file needs a TFLiteTarget"
     layers = {layer.name for layer in flat_layers(source.model)}
     with tempfile.TemporaryDirectory() as name:
@@ -59,20 +57,13 @@ def write(
         if examples:
             _require_integers(quantize, tracer.target, function, layers)
             save_examples(folder / "calibration.npz", examples)
-        loops = record(source, specs, _target(quantize), examples, folder / ANSWERS) if tracer.target.marked else {}
+        marked = tracer.target.marked
+        loops = record(source, specs, TFLiteTarget(quantize), examples, folder / ANSWERS) if marked else {}
         save({SIGNATURE: function}, folder / "saved_model", source.model.name)
         content = convert_apart(folder, str(quantize)) if examples else convert(folder, quantize, layers)
     content = tflite_file.finish(tflite_loops.replace(content, loops) if loops else content, {KEY: manifest})
     path.write_bytes(content)
     return Written(tflite_file.operators(content), [*tracer.notes, *_state_note(tracer.target)])
-
-
-def _target(quantize: str | None) -> TFLiteTarget:
-    return TFLiteTarget(
-        resets=quantize in (None, "float16"),
-        least_weights=_LEAST_WEIGHTS if quantize == "dynamic" else 0,
-        integers=quantize if quantize in INTEGERS else None,
-    )
 
 
 def _fixed(spec: TensorSpec, batch: int, time: int | None) -> tf.TensorSpec:

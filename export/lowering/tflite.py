@@ -18,10 +18,12 @@ from export.lowering.trace import Run, States, Step, Target, sizes
 Cell = Callable[[tf.Tensor, list[tf.Tensor]], list[tf.Tensor]]  # x_t W + b [B, g H], states -> new states
 Advance = Callable[[tf.Tensor | int, tf.Tensor, list[tf.Tensor]], list[tf.Tensor]]  # the same, told t; keeps padding
 
+INTEGERS = ("int8", "int16x8")
 UNROLLED_STEPS = 20
 UNROLLED_BYTES = 2**22
 LARGEST_BLOCK = 16
 FREE_BLOCK = 8  # of a sequence of any length
+_LEAST_WEIGHTS = 1024  # of a matrix that dynamic range quantisation takes: the converter's own bound
 _CLOSED = -1e4  # what shuts a sigmoid gate to exactly zero
 
 
@@ -32,29 +34,28 @@ class TFLiteTarget(Target):
     `UNIDIRECTIONAL_SEQUENCE_LSTM`, unless plain steps outrun that. Everything else is written in steps, with the input
     projection of all steps hoisted into one product. `fused` and `unfused` collect the names of the two kinds.
 
-    The fused operator keeps its states in the file from one invocation to the next. With `resets` each starts with one
+    The fused operator keeps its states in the file from one invocation to the next. One that `resets` starts with one
     step more, whose input and forget gates an extra feature shuts: it sets both states to zero, so that every
-    invocation gives the same answer on any runtime. Quantised weights lack the range for it (`resets=False`): there
-    the caller has to reset the variables before each call.
+    invocation gives the same answer on any runtime. Quantised weights lack the range for it: there the caller has to
+    reset the variables before each call.
 
-    With `integers`, "int8" or "int16x8", a recurrence that no operator computes in these becomes a marker
-    (`export.lowering.marked`), collected in `marked`: every LSTM in "int16x8", all but the fused ones in "int8".
-
-    Dynamic range quantisation passes over an operator with a matrix of fewer than `least_weights`; an LSTM with few
-    features and many units gets features of zeros, up to that number.
+    quantize: how the file will be quantised. In "int8" and "int16x8" a recurrence that no operator computes in these
+    becomes a marker (`export.lowering.marked`), collected in `marked`: every LSTM in "int16x8", all but the fused ones
+    in "int8". For "dynamic" a fused LSTM with few features and many units gets features of zeros, as the converter
+    passes over an operator with a matrix of fewer weights than it asks for.
     """
 
-    def __init__(self, *, resets: bool = True, least_weights: int = 0, integers: str | None = None) -> None:
-        self.resets = resets
-        self.least_weights = least_weights
-        self.integers = integers
+    def __init__(self, quantize: str | None = None) -> None:
+        self.resets = quantize in (None, "float16")
+        self.dynamic = quantize == "dynamic"
+        self.integers = quantize if quantize in INTEGERS else None
         self.marked: list[Marked] = []
         self.fused: list[str] = []
         self.unfused: list[str] = []
         self._numbers = itertools.count()
 
     def recurrence(self, item: Recurrence, x: tf.Tensor, states: States, lengths: tf.Tensor | None) -> Run:
-        fuses = _fuses(item, states) and self.integers != "int16x8" and not self.outruns(item, x.shape[1])
+        fuses = _fuses(item, states) and self.integers != "int16x8" and not self.outruns(item.units, x.shape[1])
         if fuses and x.shape[0] is not None:
             self.fused.append(item.name)
             return self._fused(item, x, lengths)
@@ -63,7 +64,7 @@ class TFLiteTarget(Target):
         self.unfused.append(item.name)
         zero = tf.zeros((sizes(x)[0], item.units))
         start = [zero for _ in item.state_names] if states is None else list(states)
-        run = _unrolled if self.unrolls(x.shape[1], item.recurrent_kernel.nbytes) else self._rolled
+        run = _unrolled if self.unrolls(x.shape[1], item.recurrent_kernel.size) else self._rolled
         return run(_advance(item, lengths), _project(item, x), start, item.backwards)
 
     def take(self, values: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
@@ -72,12 +73,12 @@ class TFLiteTarget(Target):
     def order(self, key: tf.Tensor) -> tf.Tensor:
         return tf.math.top_k(-key, k=tf.shape(key)[1]).indices
 
-    def unrolls(self, steps: int | None, recurrent_bytes: int = 0) -> bool:
+    def unrolls(self, steps: int | None, weights: int = 0) -> bool:
         """Written out up to 20 steps, as long as 4 MiB hold a copy of the recurrent kernel for every step.
 
         An unrolled step adds 2 KB to the file, and XNNPACK packs the kernel anew for every step, so that many steps of
-        a large one leave the processor's cache. GRU, batch 1, one thread of an x86 server, µs written out : as a
-        `WHILE` in blocks (`roll`), medians of interleaved calls:
+        a large one leave the processor's cache. `zoo/benchmarks/results/tflite_forms.csv` has every form at every
+        length; of a GRU, batch 1, one thread of an x86 server, µs written out : as a `WHILE` in blocks (`roll`):
 
             T              5        10        20         50          100           200
             D=16 H=32    4 : 14    8 : 21   16 : 38    49 :  72     98 : 127     219 : 247
@@ -86,24 +87,29 @@ class TFLiteTarget(Target):
         Batches make the two more alike, as do two threads: at 8 and 32 rows and 20 to 100 steps the written out layer
         takes 0.8 to 1.6 times as long as the `WHILE`.
         """
-        return steps is not None and steps <= UNROLLED_STEPS and steps * recurrent_bytes <= UNROLLED_BYTES
+        size = weights if self.dynamic else 4 * weights
+        return steps is not None and steps <= UNROLLED_STEPS and steps * size <= UNROLLED_BYTES
 
-    def outruns(self, item: Recurrence, steps: int | None) -> bool:
-        """Whether plain steps are faster than the fused float operator. They are up to 400 steps, from 64 units on up
-        to 800, from 128 on up to 1600: beyond, copying the outputs costs more than the operator (see `roll`). It takes
-        the rows of a batch one by one, so that several make no difference for it. Where the length is free it stays.
-        LSTM, batch 1, one thread of an x86 server, µs of the fused operator : written out : as a `WHILE` in blocks,
-        medians of interleaved calls:
+    def outruns(self, units: int, steps: int | None) -> bool:
+        """Whether plain steps of an LSTM are faster than the fused operator. They are up to 400 steps, from 64 units on
+        up to 800, from 128 on up to 1600: beyond, copying the outputs costs more than the operator (see `roll`). Where
+        the length is free, from 128 units on. In dynamic range quantisation the same holds, but below 64 units the
+        operator stays, whose file has a third of the bytes. The operator takes the rows of a batch one by one, so plain
+        steps gain more there. Full integers know the operator alone.
+        `zoo/benchmarks/results/tflite_forms.csv` has every form at every length; batch 1, D=64, one thread of an x86
+        server, µs of the fused operator : written out : as a `WHILE` in blocks:
 
-            T                20                 50                   200            800           1600
-            D=16 H=32    26 :  14 :  33     62 :   40 :  60     237 :   204 :  209    935 :  1055   1899 :  2564
-            D=64 H=64    70 :  34 :  49    168 :   90 : 108     659 :  1201 :  484   2660 :  2174   5327 :  5385
-            D=64 H=128  172 :  87 : 108    417 :  389 : 270    1672 :  3325 : 1020   6638 :  4903  13141 : 12150
-            D=64 H=256  637 : 766 : 306   1559 : 2842 : 780    6265 : 10548 : 4159  24672 : 17931  49033 : 39998
+            T                        20                 50                   200           1600
+            float32   H=64     70 :  34 :  49    168 :   90 : 108     659 : 1201 :  484    5327 :  5385
+                      H=256   637 : 766 : 306   1559 : 2842 : 780    6265 : 10548 : 4159  49033 : 39998
+            dynamic   H=64     55 :  20 :  40    134 :   55 :  76     538 :         287    4302 :  4192
+                      H=256   338 :  97 : 125    833 :  280 : 289    3300 :        1215   28326 : 18079
         """
-        if not self.resets or steps is None:  # quantised, the fused operator computes in integers
+        if self.integers or (self.dynamic and units < 64):
             return False
-        return steps <= (400 if item.units < 64 else 800 if item.units < 128 else 1600)
+        if steps is None:
+            return units >= 128
+        return steps <= (400 if units < 64 else 800 if units < 128 else 1600)
 
     def _from_zero(self, item: Recurrence, x: tf.Tensor) -> tf.Tensor:
         zeros = [tf.zeros((sizes(x)[0], item.units)) for _ in item.state_names]
@@ -155,8 +161,8 @@ class TFLiteTarget(Target):
         kernel = item.kernel
         if self.resets:
             x, kernel = _with_reset_step(item, x)
-        elif kernel.size // 4 < self.least_weights <= item.units**2:
-            missing = -(-self.least_weights // item.units) - item.features
+        elif self.dynamic and kernel.size // 4 < _LEAST_WEIGHTS <= item.units**2:
+            missing = -(-_LEAST_WEIGHTS // item.units) - item.features
             x, kernel = tf.pad(x, [[0, 0], [0, 0], [0, missing]]), np.pad(kernel, [(0, missing), (0, 0)])
         lstm = _fusible_lstm(f"lstm_{next(self._numbers)}")
         last, sequence = lstm(x, zero, zero, *map(tf.constant, (kernel, item.recurrent_kernel, item.bias)))[:2]

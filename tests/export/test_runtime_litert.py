@@ -24,7 +24,7 @@ def leaky(tmp_path_factory):
     model = keras.Model(frames, layers.LSTM(3, return_sequences=True, name="hidden")(frames), name="leaky")
     read, path = source.read(model), tmp_path_factory.mktemp("litert") / "model.tflite"
     text = manifest.embedded(Manifest("leaky", "tflite", read.signature))
-    tflite.write(read, path, text, tracer=Tracer(TFLiteTarget(resets=False)))
+    tflite.write(read, path, text, tracer=Tracer(TFLiteTarget("dynamic")))
     return model, path
 
 

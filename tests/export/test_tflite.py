@@ -235,8 +235,9 @@ def test_a_fused_file_gives_the_same_answer_again_without_any_reset(tmp_path):
 
 def test_short_recurrences_are_unrolled_and_long_or_large_ones_loop():
     target = TFLiteTarget()
-    assert target.unrolls(20, 4 * 32 * 96) and target.unrolls(1, 2**20)
-    assert not target.unrolls(21, 4) and not target.unrolls(20, 2**20) and not target.unrolls(None)
+    assert target.unrolls(20, 32 * 96) and target.unrolls(1, 2**18)
+    assert not target.unrolls(21, 1) and not target.unrolls(20, 2**18) and not target.unrolls(None)
+    assert TFLiteTarget("dynamic").unrolls(16, 2**18) and not target.unrolls(16, 2**18)
 
 
 def test_the_file_carries_the_manifest_under_the_projects_key(tmp_path):

@@ -28,7 +28,8 @@ FORMS = {  # (steps, units): what is in the file; see the table of `TFLiteTarget
     (801, 64): FUSED,
     (1600, 128): "WHILE",
     (1601, 128): FUSED,
-    (None, 256): FUSED,
+    (None, 64): FUSED,
+    (None, 128): "WHILE",
 }
 
 
@@ -45,11 +46,24 @@ def test_a_float_lstm_takes_the_form_that_was_measured_fastest(steps, units, tmp
     assert difference < TOLERANCE and form(operators) == FORMS[steps, units]
 
 
-@pytest.mark.parametrize("quantize", ["dynamic", "float16"])
-def test_quantised_files_keep_the_fused_operator_for_its_integers_alone(quantize, tmp_path):
-    model = model_of(lambda x: layers.LSTM(32)(x), 6)
-    found = written(model, tmp_path, quantize=quantize)[2]
-    assert form(found.operators) == {"dynamic": FUSED, "float16": "unrolled"}[quantize]
+@pytest.mark.parametrize(
+    ("quantize", "units", "expected"),
+    [("float16", 32, "unrolled"), ("dynamic", 32, FUSED), ("dynamic", 64, "unrolled")],
+)
+def test_quantised_weights_of_a_small_lstm_keep_the_smaller_file(quantize, units, expected, tmp_path):
+    found = written(model_of(lambda x: layers.LSTM(units)(x), 6), tmp_path, quantize=quantize)[2]
+    assert form(found.operators) == expected
+
+
+def test_plain_steps_in_dynamic_range_keep_no_state_in_the_file(tmp_path):
+    model = model_of(lambda x: layers.LSTM(64, return_sequences=True)(x), 30)
+    path, source, found = written(model, tmp_path, quantize="dynamic")
+    feeds = arrays(steps=30)
+    (want,) = keras_outputs(model, source, feeds).values()
+    first, second = run(path, feeds, reset=False)
+    np.testing.assert_allclose(*first.values(), want, rtol=0, atol=0.05)
+    np.testing.assert_array_equal(*first.values(), *second.values())
+    assert form(found.operators) == "WHILE" and not found.notes
 
 
 @pytest.mark.parametrize("backwards", [False, True], ids=["forwards", "backwards"])
@@ -69,12 +83,9 @@ def test_both_directions_take_the_same_form(tmp_path):
     assert difference < TOLERANCE and form(operators) == "unrolled"
 
 
-def test_files_for_microcontrollers_are_fused_whatever_is_fast_here():
-    class Item:
-        units, recurrent_kernel = 256, np.zeros((256, 1024), "float32")
-
-    assert not TFLiteTarget(resets=False).outruns(Item, 6)
-    assert TFLiteTarget().outruns(Item, 50)
+def test_files_in_full_integers_are_fused_whatever_is_fast_here():
+    assert not TFLiteTarget("int8").outruns(256, 6)
+    assert TFLiteTarget().outruns(256, 50) and TFLiteTarget("dynamic").outruns(256, 50)
 
 
 @pytest.mark.parametrize("backwards", [False, True], ids=["forwards", "backwards"])
