@@ -29,8 +29,8 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: setup  ## every suite, its results as CSV in zoo/benchmarks/results, and the demo; about half an hour
-	for suite in latency cost inference streaming scaling pretrained layers; do \
+bench: setup  ## every suite, its results as CSV in zoo/benchmarks/results, and the demo; three quarters of an hour
+	for suite in latency cost inference streaming scaling forms pretrained layers; do \
 		$(BIN)/python -m zoo.benchmarks.$$suite || exit 1; done
 	$(BIN)/python -m zoo.demo > zoo/benchmarks/results/demo.txt
 

@@ -77,7 +77,7 @@ class TFLiteTarget(Target):
         """Written out up to 20 steps, as long as 4 MiB hold a copy of the recurrent kernel for every step.
 
         An unrolled step adds 2 KB to the file, and XNNPACK packs the kernel anew for every step, so that many steps of
-        a large one leave the processor's cache. `zoo/benchmarks/results/tflite_forms.csv` has every form at every
+        a large one leave the processor's cache. `zoo/benchmarks/results/forms.csv` has every form at every
         length; of a GRU, batch 1, one thread of an x86 server, µs written out : as a `WHILE` in blocks (`roll`):
 
             T              5        10        20         50          100           200
@@ -96,7 +96,7 @@ class TFLiteTarget(Target):
         the length is free, from 128 units on. In dynamic range quantisation the same holds, but below 64 units the
         operator stays, whose file has a third of the bytes. The operator takes the rows of a batch one by one, so plain
         steps gain more there. Full integers know the operator alone.
-        `zoo/benchmarks/results/tflite_forms.csv` has every form at every length; batch 1, D=64, one thread of an x86
+        `zoo/benchmarks/results/forms.csv` has every form at every length; batch 1, D=64, one thread of an x86
         server, µs of the fused operator : written out : as a `WHILE` in blocks:
 
             T                        20                 50                   200           1600

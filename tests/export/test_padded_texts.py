@@ -17,14 +17,18 @@ FAMILIES = {
     "tagger": {**STACK, "frequent": 12, "vectors": 4, "embedding": 3, "alphabet": 40, "width": 6, "character": 3,
         "filters": 2},
     "review_classifier": {**STACK, "embedding": 4},
-    "text_classifier": {**STACK, "embedding": 4, "recurrence": "gru"},
+    "text_classifier": {**STACK, "embedding": 4, "recurrence": "gru", "ngrams": 3, "buckets": 97},
 }  # fmt: skip
 EXECUTORS = {"onnx": OnnxExecutor, "tflite": LiteRTExecutor, "saved_model": SavedModelExecutor}
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
 def model(request):
-    return models.build(request.param, FAMILIES[request.param], name=request.param)
+    model = models.build(request.param, FAMILIES[request.param], name=request.param)
+    for layer in model.layers:
+        if layer.name == "wide":  # zeros at first
+            layer.set_weights([RNG.standard_normal(weight.shape) for weight in layer.get_weights()])
+    return model
 
 
 @pytest.fixture(scope="module")

@@ -77,6 +77,33 @@ def _kept(rows: Rows, changed: str) -> str:
     return ", ".join(f"batch {size}" if name == "batch" else f"{size} {name}" for name, size in kept.items())
 
 
+def forms_by_length(rows: Rows, path: Path) -> Path:
+    """A panel a cell and kind of weights, at 128 units and batch 1: µs a step against steps, a line a form, which is
+    dashed where the length is free; a ring around what the exporter takes."""
+    rows = [row for row in rows if str(row["batch"]) == "1"]
+    units = 128 if any(str(row["units"]) == "128" for row in rows) else max(int(row["units"]) for row in rows)
+    rows = [row for row in rows if int(row["units"]) == units]
+    kinds = list(dict.fromkeys((row["cell"], row["quantize"]) for row in rows))
+    figure, panels = _panels(min(2, len(kinds)), -(-len(kinds) // 2))
+    for (cell, weights), panel in zip(kinds, panels, strict=False):
+        found = [row for row in rows if (row["cell"], row["quantize"]) == (cell, weights)]
+        for form, colour in (("fused", "#d6492a"), ("unrolled", "#7b3fa0"), ("WHILE", "#2a8c4a")):
+            for free in ("False", "True"):
+                own = [row for row in found if row["form"] == form and str(row["free"]) == free]
+                points = sorted((int(row["steps"]), float(row["p50_us"]) / int(row["steps"])) for row in own)
+                label = f"{form}, free length" if free == "True" else form
+                if points:
+                    dashes = "--" if free == "True" else "-"
+                    panel.plot(*zip(*points, strict=True), dashes, marker="o", markersize=4, color=colour, label=label)
+        taken = [(int(row["steps"]), row) for row in found if str(row["chosen"]) == "True"]
+        heights = [float(row["p50_us"]) / steps for steps, row in taken]
+        ring = {"markersize": 10, "markerfacecolor": "none", "color": "#333333", "label": "what the exporter takes"}
+        panel.plot([steps for steps, _ in taken], heights, "o", **ring)
+        _logarithmic(panel, "steps", "µs a step", sorted({int(row["steps"]) for row in found}))
+        panel.set_title(f"{cell.upper()}({units}) in TFLite, {weights}, one thread")
+    return _saved(figure, panels, path)
+
+
 def training_steps(rows: Rows, path: Path) -> Path:
     """Two panels, LSTM and GRU: a bar a size and peer, how many times as long as ours its training step takes."""
     figure, panels = _panels(2)

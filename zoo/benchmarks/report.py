@@ -14,6 +14,7 @@ PICTURES: Mapping[str, tuple[str, Callable[[Sequence[Mapping[str, Any]], Path], 
     "formats.png": ("zoo", pictures.score_by_size),
     "scaling.png": ("scaling", pictures.cost_by_size),
     "layers.png": ("layers", pictures.training_steps),
+    "forms.png": ("forms", pictures.forms_by_length),
 }
 SHOWN = 256  # units in the README; the CSV has the others
 

@@ -21,6 +21,7 @@ SUITES = {
     "layers": "zoo.benchmarks.layers",
     "zoo": "zoo.benchmarks.pretrained",
     "scaling": "zoo.benchmarks.scaling",
+    "forms": "zoo.benchmarks.forms",
 }
 
 

@@ -13,6 +13,7 @@ from zoo.layers.family import (
     ProjectedLSTM,
 )
 from zoo.layers.minimal import MinGRU, MinLSTM
+from zoo.layers.ngrams import NGrams
 from zoo.layers.recurrent import GRU, LSTM
 from zoo.layers.residual import ResidualStack
 from zoo.layers.rnn import RNN
@@ -33,6 +34,7 @@ __all__ = [
     "MinGRU",
     "MinLSTM",
     "MinimalGated",
+    "NGrams",
     "PeepholeLSTM",
     "ProjectedLSTM",
     "ResidualStack",

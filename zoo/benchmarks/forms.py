@@ -4,8 +4,8 @@ fused      one `UNIDIRECTIONAL_SEQUENCE_LSTM`: an LSTM alone
 unrolled   every step written out
 WHILE      a loop over blocks of steps
 
-Batch 1, then batches of 64 and 128 units, then files whose length is free; float32 and dynamic range quantisation.
-`python -m zoo.benchmarks.tflite_forms` (ten minutes) writes `results/tflite_forms.csv` and draws it.
+Batch 1, batches, and files whose length is free; float32 and dynamic range quantisation; one thread.
+`zoo bench forms` prints it; `python -m zoo.benchmarks.forms` also writes `results/forms.csv`.
 """
 
 import tempfile
@@ -26,6 +26,7 @@ SIZES = ((16, 32), (64, 64), (64, 128), (64, 256))  # features, units
 MOST_UNROLLED = 200
 THREADS, ROUNDS = 1, 5
 ALLOWED = {None: 1e-4, "dynamic": 5e-2}
+COLUMNS = ("cell", "weights", "batch", "units", "steps", *FORMS, "the exporter takes", "times the fastest")
 
 
 class Case(NamedTuple):
@@ -65,7 +66,7 @@ def run(rounds: int = ROUNDS, found: Sequence[Case] | None = None) -> list[dict[
     """One row a case and form it can take."""
     facts = results.conditions(results.RUNTIMES, threads=THREADS, rounds=rounds)
     request = {"rounds": rounds, "found": [list(case) for case in found or cases()]}
-    return [row | facts for row in process.apart("zoo.benchmarks.tflite_forms:rows", request, THREADS)]
+    return [row | facts for row in process.apart("zoo.benchmarks.forms:rows", request, THREADS)]
 
 
 def rows(rounds: int, found: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
@@ -147,25 +148,47 @@ def _call(path: Path, array: np.ndarray) -> timing.Call:
     return call
 
 
-def by_case(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[Any, ...], list[Mapping[str, Any]]]:
-    """The rows of each case."""
-    found: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
+def by_case(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Mapping[str, Any]]]:
+    """The rows of each case, by form."""
+    found: dict[tuple[str, ...], dict[str, Mapping[str, Any]]] = {}
     for row in rows:
-        found.setdefault(tuple(str(row[name]) for name in Case._fields), []).append(row)
-    return found
+        found.setdefault(tuple(str(row[name]) for name in Case._fields), {})[row["form"]] = row
+    return list(found.values())
 
 
-def losses(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[Any, ...], float]:
-    """Of each case, how many times as long as the fastest form the chosen one takes."""
-    found = {}
-    for case, forms in by_case(rows).items():
-        taken = next(float(row["p50_us"]) for row in forms if str(row["chosen"]) == "True")
-        found[case] = taken / min(float(row["p50_us"]) for row in forms)
-    return found
+def loss(forms: Mapping[str, Mapping[str, Any]]) -> tuple[str, float]:
+    """The form that the exporter takes, and how many times as long as the fastest one it takes."""
+    taken = next(form for form, row in forms.items() if str(row["chosen"]) == "True")
+    return taken, float(forms[taken]["p50_us"]) / min(float(row["p50_us"]) for row in forms.values())
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """A line a case, for `COLUMNS`: µs of each form it can take."""
+    return [_line(forms) for forms in by_case(rows)]
+
+
+def _line(forms: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
+    row, (taken, times) = next(iter(forms.values())), loss(forms)
+    steps = f"{row['steps']}, free" if str(row["free"]) == "True" else str(row["steps"])
+    sizes = (str(row["cell"]).upper(), *(str(row[name]) for name in ("quantize", "batch", "units")), steps)
+    times_of = [f"{float(forms[form]['p50_us']):.0f}" if form in forms else "–" for form in FORMS]
+    return (*sizes, *times_of, taken, f"{times:.2f}×")
+
+
+def summary(rows: Sequence[Mapping[str, Any]]) -> str:
+    first, times = rows[0], [loss(forms)[1] for forms in by_case(rows)]
+    return (
+        f"µs of a call; the exporter's form takes {np.exp(np.mean(np.log(times))):.2f}× the fastest one's time in the "
+        f"geometric mean, most {max(times):.2f}×; {first['threads']} thread, {first['rounds']} rounds, "
+        f"{first['device']}, {first['versions']}"
+    )
+
+
+def plot(rows: Sequence[Mapping[str, Any]], path: Path) -> Path:
+    from zoo.benchmarks import pictures
+
+    return pictures.forms_by_length(rows, path)
 
 
 if __name__ == "__main__":
-    made = run()
-    print(results.write("tflite_forms", made))
-    worst = sorted(losses(made).items(), key=lambda item: -item[1])[:10]
-    print("\n".join(f"{loss:.2f}x the fastest form: {', '.join(case)}" for case, loss in worst))
+    print(results.write("forms", run()))
