@@ -1,7 +1,7 @@
 """TFLite files through LiteRT, with the state of fused operators kept from leaking between calls."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,27 +36,80 @@ class LiteRTExecutor(Executor):
                 f"{path} has {len(signatures)} signatures; it needs one, or one named 'serving_default'."
             )
         key = "serving_default" if "serving_default" in signatures else next(iter(signatures))
-        self._runner = self._interpreter.get_signature_runner(key)
-        inputs, outputs = _specs(self._runner.get_input_details()), _specs(self._runner.get_output_details())
+        runner = self._interpreter.get_signature_runner(key)
+        inputs, outputs = _specs(runner.get_input_details()), _specs(runner.get_output_details())
         self._single = any(spec.shape and spec.shape[0] == 1 for spec in inputs)
         if self._single:
             inputs, outputs = tuple(map(_free_batch, inputs)), tuple(map(_free_batch, outputs))
         self.signature = face.described(Signature(inputs, outputs), self.metadata, str(path))
+        kind = _Direct if _of_main(self._interpreter, runner) else _ThroughRunner
+        self._run = kind(self._interpreter, runner, self.signature.output_names)
 
     def run_checked(self, arrays: Arrays) -> Arrays:
         with self._lock:
-            if not self._single:
+            count = len(next(iter(arrays.values()))) if self._single else 1
+            if count == 1:
                 return self._invoke(arrays)
-            rows = [self._invoke(_row(arrays, row)) for row in range(len(next(iter(arrays.values()))))]
+            rows = [self._invoke(_row(arrays, row)) for row in range(count)]
         return {name: np.concatenate([row[name] for row in rows]) for name in self.signature.output_names}
 
     def _invoke(self, arrays: Arrays) -> Arrays:
         self._interpreter.reset_all_variables()
         try:
-            results: Arrays = self._runner(**arrays)
+            return self._run(arrays)
         except (RuntimeError, ValueError) as error:
             raise self.refuse_to_run(str(self.path), error) from error
-        return {name: results[name] for name in self.signature.output_names}
+
+
+class _ThroughRunner:
+    """One invocation, by the runner of a signature."""
+
+    def __init__(self, _: Any, runner: Any, outputs: Sequence[str]) -> None:
+        self._runner, self._names = runner, outputs
+
+    def __call__(self, arrays: Arrays) -> Arrays:
+        found = self._runner(**arrays)
+        return {name: found[name] for name in self._names}
+
+
+class _Direct:
+    """One invocation, of the first subgraph. A runner sizes and allocates all tensors anew at every call, which takes
+    longer than a small step; here it is done when a shape changes."""
+
+    def __init__(self, interpreter: Any, runner: Any, outputs: Sequence[str]) -> None:
+        self._interpreter = interpreter
+        found = runner.get_output_details()
+        self._inputs = [(name, item["index"]) for name, item in runner.get_input_details().items()]
+        self._outputs = [(name, found[name]["index"]) for name in outputs]
+        self._shapes: list[tuple[int, ...]] = []
+
+    def __call__(self, arrays: Arrays) -> Arrays:
+        interpreter, shapes = self._interpreter, [arrays[name].shape for name, _ in self._inputs]
+        if shapes != self._shapes:
+            self._resize(shapes)
+        for name, index in self._inputs:
+            interpreter.set_tensor(index, arrays[name])
+        interpreter.invoke()
+        return {name: interpreter.get_tensor(index) for name, index in self._outputs}
+
+    def _resize(self, shapes: list[tuple[int, ...]]) -> None:
+        self._shapes = []  # a shape that does not fit leaves nothing allocated
+        for (_, index), shape in zip(self._inputs, shapes, strict=True):
+            self._interpreter.resize_tensor_input(index, shape)
+        self._interpreter.allocate_tensors()
+        self._shapes = shapes
+
+
+def _of_main(interpreter: Any, runner: Any) -> bool:
+    """Whether a signature is that of the first subgraph, the one whose tensors an interpreter sets and gets."""
+    pairs = (
+        (interpreter.get_input_details(), runner.get_input_details()),
+        (interpreter.get_output_details(), runner.get_output_details()),
+    )
+    return all(
+        {(item["index"], item["name"]) for item in main} == {(item["index"], item["name"]) for item in own.values()}
+        for main, own in pairs
+    )
 
 
 def _metadata(path: Path, content: bytes) -> manifest.Manifest | None:

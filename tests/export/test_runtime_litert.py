@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from keras import layers
 
@@ -114,3 +115,47 @@ def test_a_provider_is_refused(leaky):
     with pytest.raises(InvalidInput) as error:
         load(leaky[1], provider="cuda")
     assert str(error.value) == (f"Providers are for ONNX files; {leaky[1]} runs on the CPU. Leave provider='cuda' out.")
+
+
+def _of_signatures(path, names):
+    """A file of several signatures, each y = a number of its own times x."""
+
+    class Module(tf.Module):
+        def times(self, factor):
+            return tf.function(lambda x: {"y": factor * x}, input_signature=[tf.TensorSpec([None, 4], name="x")])
+
+    module = Module()
+    functions = {name: module.times(float(factor)) for factor, name in enumerate(names, 2)}
+    module.kept = list(functions.values())
+    tf.saved_model.save(module, str(path / "saved"), signatures=functions)
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(path / "saved"), signature_keys=list(names))
+    (path / "m.tflite").write_bytes(converter.convert())
+    return path / "m.tflite"
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+def test_of_several_signatures_the_default_one_runs_wherever_it_stands(tmp_path):
+    for place, names in enumerate((("another", "serving_default"), ("serving_default", "third"))):
+        folder = tmp_path / names[0]
+        folder.mkdir()
+        executor = load(_of_signatures(folder, names))
+        for rows in (1, 3):
+            np.testing.assert_allclose(executor.run({"x": X[:rows, 0]})["y"], (3.0 - place) * X[:rows, 0])
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+def test_several_signatures_without_a_default_are_refused(tmp_path):
+    path = _of_signatures(tmp_path, ("first", "second"))
+    with pytest.raises(InvalidInput) as error:
+        load(path)
+    assert str(error.value) == f"{path} has 2 signatures; it needs one, or one named 'serving_default'."
+
+
+def test_a_call_that_does_not_fit_leaves_the_next_one_right(leaky):
+    model, path = leaky
+    executor = load(path)
+    want = np.asarray(model(X[:1]))
+    np.testing.assert_allclose(executor.run({"frames": X[:1]})["hidden"], want, atol=1e-5)
+    with pytest.raises(InvalidInput):
+        executor.run_checked({"frames": X[:1, :, :3]})
+    np.testing.assert_allclose(executor.run({"frames": X[:1]})["hidden"], want, atol=1e-5)
