@@ -26,14 +26,15 @@ def _quick(monkeypatch):
 def test_inference_has_a_row_a_runtime_and_ours_takes_its_own_time(monkeypatch):
     monkeypatch.setattr(inference, "AGAINST", ("keras", "litert", "litert-default"))
     rows = inference.rows(1, [TINY, TINY._replace(batch=2)])
-    ours = ["ONNX Runtime, 1 thread", "Keras tf.function", "ONNX Runtime", "ONNX Runtime, dynamic"]
+    ours = ["ONNX Runtime, 1 thread", "ONNX Runtime, dynamic, 1 thread", "Keras tf.function"]
+    ours += ["ONNX Runtime", "ONNX Runtime, dynamic"]
     assert [row["runtime"] for row in rows] == [*ours, "LiteRT", "LiteRT, dynamic", inference.PLAIN_LITERT] * 4
-    assert [(row["cell"], row["batch"]) for row in rows[::7]] == [("lstm", 1), ("lstm", 2), ("gru", 1), ("gru", 2)]
+    assert [(row["cell"], row["batch"]) for row in rows[::8]] == [("lstm", 1), ("lstm", 2), ("gru", 1), ("gru", 2)]
     for found in inference.points(rows):
         assert min(found[name]["times_onnx"] for name in inference.OURS) == 1.0
     assert {row["status"] for row in rows} == {"ok"}
     shares = {row["runtime"]: row["share_of_limit"] for row in rows}
-    assert {title for title, share in shares.items() if share == ""} == {"ONNX Runtime, dynamic", "LiteRT, dynamic"}
+    assert {title for title, share in shares.items() if share == ""} == {*inference.INT8, "LiteRT, dynamic"}
     assert all(share == "" or share >= 0 for share in shares.values())
 
 
@@ -59,9 +60,10 @@ ROWS = [
 
 def test_the_inference_table_holds_the_peers_against_ours_and_int8_against_float():
     times = ("0.75× OpenVINO", "0.75×", "–", "2.50×")
-    assert inference.table(ROWS) == [
-        ("GRU", "1, 100, 64, 128", "2.000", "50 %", *times, "2.00×", "4.000", "1.25×", "1.50×")
-    ]
+    line = ("GRU", "1, 100, 64, 128", "2.000", "50 %", *times, "2.00×", "4.000", "1.25×", "1.50×")
+    assert inference.table(ROWS) == [line]
+    alone = inference_row("ONNX Runtime, dynamic, 1 thread", 0.8, 0.4)
+    assert inference.table([*ROWS, alone])[0][8] == "2.50×"
     assert len(inference.table(ROWS)[0]) == len(inference.COLUMNS)
     assert inference.summary(ROWS) == (
         "one layer, one call; the best peer takes 0.75× our ONNX file's time in the geometric mean, least 0.75×; "

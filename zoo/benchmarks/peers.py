@@ -227,9 +227,9 @@ def _onnx_peer(quantize: str | None) -> Peer:
     return _own_file("ONNX Runtime", "onnx", quantize, ("onnxruntime",))
 
 
-def alone() -> Peer:
+def alone(quantize: str | None = None) -> Peer:
     """Our ONNX file on one thread, however many the others have: a step of a small layer is too little to share."""
-    several = _onnx_peer(None)
+    several = _onnx_peer(quantize)
     return dataclasses.replace(
         several, title=f"{several.title}, 1 thread", open=lambda subject, inputs, _: several.open(subject, inputs, 1)
     )
