@@ -19,6 +19,7 @@ def _quick(monkeypatch):
     """No pauses, and a machine that is asked for little."""
     monkeypatch.setattr(side_by_side, "PAUSE", 0)
     monkeypatch.setattr(side_by_side, "AT_LEAST", 0)
+    monkeypatch.setattr(side_by_side, "COUNTED", 0)
     monkeypatch.setattr(machine, "SIDE", 8)
     monkeypatch.setattr(machine, "STREAMED", 2**10)
 

@@ -27,6 +27,13 @@ def test_a_turn_waits_settles_and_then_counts_every_call(monkeypatch):
     assert (naps, len(calls)) == ([0.5, 0.5], 1 + 2 * (2 + 2 + 3))
 
 
+def test_a_turn_goes_on_as_long_as_its_seconds_last(monkeypatch):
+    clock, calls = iter(range(100)), []
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: next(clock))
+    seconds = timing.interleaved({"a": lambda: calls.append(0)}, 2, warm_up=0, repeats=2, counted=4.0)
+    assert seconds["a"].tolist() == [1.0] * 8
+
+
 def test_results_read_back_as_they_were_written(tmp_path, monkeypatch):
     monkeypatch.setattr(results, "FOLDER", tmp_path)
     results.write("table", [{"name": "a, b", "value": 1.5}, {"name": "c", "value": 2}])

@@ -89,7 +89,7 @@ def _of(case: Case, rounds: int) -> list[dict[str, Any]]:
         differences = {form: float(np.abs(call() - want).max()) for form, call in calls.items()}
         if max(differences.values()) > ALLOWED[case.quantize]:
             raise ParityError(f"{case} differs from Keras: {differences}. Nothing was timed.")
-        seconds = timing.interleaved(calls, rounds, settle=2, repeats=3, pause=0.01, at_least=0.02)
+        seconds = timing.interleaved(calls, rounds, settle=2, repeats=3, pause=0.01, at_least=0.02, counted=0.005)
         size = {form: path.stat().st_size for form, path in files.items()}
     named = {**case._asdict(), "quantize": case.quantize or "float32"}
     return [

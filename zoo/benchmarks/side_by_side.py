@@ -17,7 +17,7 @@ from zoo.errors import MissingDependency, ParityError, ZooError
 OK, ABSENT = "ok", "not installed"
 ALLOWED = 1e-3  # a larger difference is a wrong answer, not rounding
 SETTLE, REPEATS = 2, 3  # calls
-PAUSE, AT_LEAST = 0.03, 0.04  # seconds
+PAUSE, AT_LEAST, COUNTED = 0.03, 0.04, 0.005  # seconds
 TIMES = ("p50_ms", "p90_ms", "p99_ms", "spread", "per_second", "share_of_limit")
 COLD = ("cold_s", "cold_cpu_s", "peak_mib")
 LIMITS = ("matmul_gflops", "memory_gbs", "weights_gbs")
@@ -140,7 +140,9 @@ def _time(
     work = subject.work(batch, steps)
     weights = work.step_bytes if work else 0
     calls = {**runs, **machine.candidates(weights)}
-    seconds = timing.interleaved(calls, rounds, settle=SETTLE, repeats=REPEATS, pause=PAUSE, at_least=AT_LEAST)
+    seconds = timing.interleaved(
+        calls, rounds, settle=SETTLE, repeats=REPEATS, pause=PAUSE, at_least=AT_LEAST, counted=COUNTED
+    )
     limit = machine.limit(seconds, weights)
     for row in rows:
         if row["runtime"] in runs:

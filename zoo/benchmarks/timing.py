@@ -16,10 +16,12 @@ def interleaved(
     repeats: int = 1,
     pause: float = 0.0,
     at_least: float = 0.0,
+    counted: float = 0.0,
 ) -> dict[str, np.ndarray]:
-    """Seconds of each call, [rounds × repeats] a candidate.
+    """Seconds of each call, [rounds × repeats] or more a candidate.
 
-    A turn is `repeats` calls. Before it the candidate waits `pause` seconds, in which threads that the one before left
+    A turn is `repeats` calls, and as many more as `counted` seconds take: the median of a call of microseconds needs
+    hundreds. Before it the candidate waits `pause` seconds, in which threads that the one before left
     spinning go to sleep, and makes `settle` calls that are not timed, and more until `at_least` seconds have passed, in
     which its own threads spread over the cores and the caches fill.
     """
@@ -31,10 +33,7 @@ def interleaved(
         for name, call in candidates.items():
             time.sleep(pause)
             _settle(call, settle, at_least)
-            for _ in range(repeats):
-                started = time.perf_counter()
-                call()
-                seconds[name].append(time.perf_counter() - started)
+            seconds[name] += _turn(call, repeats, counted)
     return {name: np.array(values) for name, values in seconds.items()}
 
 
@@ -44,6 +43,17 @@ def _settle(call: Call, calls: int, seconds: float) -> None:
         call()
     while time.perf_counter() - started < seconds:
         call()
+
+
+def _turn(call: Call, calls: int, seconds: float) -> list[float]:
+    found: list[float] = []
+    total = 0.0
+    while len(found) < calls or total < seconds:
+        started = time.perf_counter()
+        call()
+        found.append(time.perf_counter() - started)
+        total += found[-1]
+    return found
 
 
 def summary(seconds: np.ndarray) -> dict[str, float]:
