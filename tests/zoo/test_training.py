@@ -108,6 +108,16 @@ def test_the_kept_weights_are_those_of_the_best_epoch(tmp_path):
     assert np.mean((answer - split.y) ** 2) == pytest.approx(trained.validation, rel=1e-4)
 
 
+def test_a_recipe_whose_split_is_too_small_to_choose_by_keeps_the_last_epoch(tmp_path):
+    worse = dataclasses.replace(RECIPE, keep_last=True, learning_rate=30.0, warmup=0.9, clip_norm=100.0)
+    run = training.train(worse, tmp_path / "run", dataset=dataclasses.replace(adding.DATASET, load=load), epochs=4)
+    values = [epoch["validation"] for epoch in run.progress.history]
+    assert run.progress.best == 3 and run.validation == values[3] > min(values)
+    split = load().validation
+    answer = run.model.predict(split.x, verbose=0)
+    assert np.mean((answer - split.y) ** 2) == pytest.approx(values[3], rel=1e-4)
+
+
 def test_every_step_and_epoch_is_reported(trained):
     _, _, steps = trained
     assert [(step.epoch, step.step) for step in steps if step.validation is None] == [
@@ -189,6 +199,7 @@ def test_another_run_is_not_resumed(trained):
         ({"learning_rate": 0.5}, f"learning_rate is {RECIPE.learning_rate!r} there and 0.5 here"),
         ({"patience": 3}, "patience is 0 there and 3 here"),
         ({"config": {**RECIPE.config, "units": [7]}}, f"config.units is {RECIPE.config['units']!r} there and [7] here"),
+        ({"keep_last": True}, "keep_last is None there and True here"),
         ({"changed": {"data": "my.npz"}}, "changed is None there and {'data': 'my.npz'} here"),
     ],
 )

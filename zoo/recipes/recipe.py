@@ -30,6 +30,7 @@ Calibrate = Callable[[Any, Split], None]  # the trained keras.Model, and the val
 class Recipe:
     """`config` builds the model of `family`; `loss` names what is minimised (`losses.py`); `metric` on the validation
     split chooses the epoch that is kept and is the headline of the card, where the metrics of `also` stand below it.
+    With `keep_last` the last epoch is kept, where the split is too small to choose by.
     `start` gives the fresh model weights that training begins with, and may freeze layers (`transfer.py`). `augment`
     makes an epoch's examples from the training split in that epoch's order; with `bucketed` its batches hold examples
     of similar length, cut to the longest; with `carry` > 0 the split is one text, read in `batch_size` lanes by chunks
@@ -63,6 +64,7 @@ class Recipe:
     patience: int = 0
     bucketed: bool = False
     carry: int = 0
+    keep_last: bool = False
     judge: Judge | None = None
     start: Start | None = None
     augment: Augment | None = None
@@ -74,7 +76,8 @@ class Recipe:
     def identity(self, seed: int, epochs: int) -> dict[str, Any]:
         """What tells runs apart, as JSON has it."""
         settings = {name: getattr(self, name) for name in (*SETTINGS, "dataset", "loss", "bucketed", "carry")}
-        own = {"changed": self.changed} if self.changed else {}
+        own: dict[str, Any] = {"changed": self.changed} if self.changed else {}
+        own |= {"keep_last": True} if self.keep_last else {}
         return {"recipe": self.name, "config": self.config, **settings, "seed": seed, "epochs": epochs, **own}
 
     @property

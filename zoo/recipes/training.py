@@ -160,7 +160,7 @@ class _Run:
         validation, loss = self.validate(), callback.loss
         seconds = time.perf_counter() - started
         self.progress.history.append({"loss": loss, "validation": validation, "seconds": seconds})
-        if self._is_best(validation):
+        if self.recipe.keep_last or self._is_best(validation):
             self.progress.best, self.kept = epoch, self.judged()
         self.progress.epoch = epoch + 1
         self.save()
