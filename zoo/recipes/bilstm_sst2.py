@@ -71,6 +71,10 @@ RECIPE = Recipe(
             "By that measure again: the weights of six seeds averaged, 85.5 %, and their mean answer, 85.3 %; the same "
             "from the weights of gru.imdb, 85.8 %, of lstm.imdb, 85.3 %, of stacked_lstm.imdb, 84.9 %; the mean answer "
             "of nine such models, 85.3 %.",
+            "By the mean of the last five epochs, 84.7 % with this recipe: 277,000 sentences of the training reviews "
+            "besides, labelled by six such models and by the review they come from, 85.2 %; 128 units trained first as "
+            "language models of the training reviews, in both directions, to a perplexity of 117, 84.0 %; the two "
+            "together, 85.3 %. A linear model of runs of one to three words beside it changes nothing.",
             "The goal of 85 % needs the labels of phrases, as the published models have, or a recurrent layer "
             "pretrained on more text than the reviews.",
         ),

@@ -25,8 +25,9 @@ _TRIED = (
     "By the best epoch on validation, 91.2 % of lstm.imdb with this recipe: a learning rate of 0.001 in place of "
     "0.002, 90.6 %; labels not smoothed, 91.0 %; a dropout of 0.2 in place of 0.4, 91.2 %; the weights themselves in "
     "place of their average, 91.1 %.",
-    "The 92.8 % of SA-LSTM needs a recurrent layer pretrained as a language model, on the 50,000 reviews without a "
-    "label too.",
+    "bilstm.imdb with 128 units, trained first as language models of the training reviews, in both directions, three "
+    "epochs to a perplexity of 117: 90.8 %, as without. The 92.8 % of SA-LSTM needs a larger one, pretrained on the "
+    "50,000 reviews without a label too.",
 )
 _KERAS = "https://keras.io/examples/nlp/bidirectional_lstm_imdb/"
 
