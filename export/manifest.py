@@ -17,7 +17,8 @@ from zoo.errors import InvalidInput, UntrustedFile
 from zoo.spec import ModelSpec, Signature, from_json, to_json
 
 KEY = "recurrent_zoo"
-OPERATORS_KEY = f"{KEY}.operators"  # of ONNX files: their recurrent operators, with commas between them
+OPERATORS_KEY = f"{KEY}.operators"  # of ONNX files: recurrent operators and those of `RANGED`, with commas between them
+RANGED = "DynamicQuantize"  # how the names of operators begin that measure the range of all rows together
 FILE, CARD = "manifest.json", "card.json"
 SAVED_MODEL_FILE = f"assets.extra/{KEY}.json"
 _RESERVE = 64  # spaces after the embedded text, for the parity that is measured after the file was written

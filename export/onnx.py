@@ -22,7 +22,7 @@ from export.artifact import Written
 from export.lowering.onnx import MARKER, RULES, OnnxTarget
 from export.lowering.source import Source
 from export.lowering.trace import Tracer, lowered
-from export.manifest import KEY, OPERATORS_KEY
+from export.manifest import KEY, OPERATORS_KEY, RANGED
 from export.onnx_graph import Graph, walk, written
 from export.onnx_tidy import tidy
 from export.quantize import quantized
@@ -78,8 +78,9 @@ def convert(source: Source, tracer: Tracer) -> onnx.ModelProto:
 
 
 def embed(model: onnx.ModelProto, manifest: str) -> None:
-    """The manifest, and which recurrent operators there are: a session of ONNX Runtime does not tell."""
-    found = ",".join(name for name in operators(model) if name in RECURRENT)
+    """The manifest, and which recurrent operators there are, and which measure a range over all rows: a session of ONNX
+    Runtime does not tell."""
+    found = ",".join(name for name in operators(model) if name in RECURRENT or name.startswith(RANGED))
     onnx.helper.set_model_props(model, {KEY: manifest, OPERATORS_KEY: found})
 
 

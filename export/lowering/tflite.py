@@ -19,8 +19,9 @@ Cell = Callable[[tf.Tensor, list[tf.Tensor]], list[tf.Tensor]]  # x_t W + b [B, 
 Advance = Callable[[tf.Tensor | int, tf.Tensor, list[tf.Tensor]], list[tf.Tensor]]  # the same, told t; keeps padding
 
 INTEGERS = ("int8", "int16x8")
-UNROLLED_STEPS = 20
-UNROLLED_BYTES = 2**22
+UNROLLED_STEPS = 50
+UNROLLED_STEPS_OF_ANY = 20  # of a cell of its own, whatever it holds
+UNROLLED_BYTES = 6 * 2**20
 LARGEST_BLOCK = 16
 FREE_BLOCK = 8  # of a sequence of any length
 _LEAST_WEIGHTS = 1024  # of a matrix that dynamic range quantisation takes: the converter's own bound
@@ -73,37 +74,39 @@ class TFLiteTarget(Target):
     def order(self, key: tf.Tensor) -> tf.Tensor:
         return tf.math.top_k(-key, k=tf.shape(key)[1]).indices
 
-    def unrolls(self, steps: int | None, weights: int = 0) -> bool:
-        """Written out up to 20 steps, as long as 4 MiB hold a copy of the recurrent kernel for every step.
+    def unrolls(self, steps: int | None, weights: int | None = None) -> bool:
+        """Written out up to 50 steps, as long as 6 MiB hold a copy of the recurrent kernel of so many `weights` for
+        every step; where the kernel is not known up to 20.
 
         An unrolled step adds 2 KB to the file, and XNNPACK packs the kernel anew for every step, so that many steps of
-        a large one leave the processor's cache. `zoo/benchmarks/results/forms.csv` has every form at every
-        length; of a GRU, batch 1, one thread of an x86 server, µs written out : as a `WHILE` in blocks (`roll`):
+        a large one leave the processor's cache. `zoo/benchmarks/results/forms.csv` has every form at every length; of a
+        GRU, batch 1, D=64, one thread of an x86 server, µs written out : as a `WHILE` in blocks (`roll`):
 
-            T              5        10        20         50          100           200
-            D=16 H=32    4 : 14    8 : 21   16 : 38    49 :  72     98 : 127     219 : 247
-            D=64 H=128  17 : 26   37 : 49   74 : 91   247 : 228    885 : 460    2956 : 983
+            T               5        20          50           200
+            H=64       8 : 19   35 :  54    90 : 111    498 :  452
+            H=128     24 : 29   78 : 135   280 : 291   5268 : 1212
 
-        Batches make the two more alike, as do two threads: at 8 and 32 rows and 20 to 100 steps the written out layer
-        takes 0.8 to 1.6 times as long as the `WHILE`.
+        At batches of 8 and 32 the two are alike.
         """
+        if steps is None or weights is None:
+            return steps is not None and steps <= UNROLLED_STEPS_OF_ANY
         size = weights if self.dynamic else 4 * weights
-        return steps is not None and steps <= UNROLLED_STEPS and steps * size <= UNROLLED_BYTES
+        return steps <= UNROLLED_STEPS and steps * size <= UNROLLED_BYTES
 
     def outruns(self, units: int, steps: int | None) -> bool:
         """Whether plain steps of an LSTM are faster than the fused operator. They are up to 400 steps, from 64 units on
         up to 800, from 128 on up to 1600: beyond, copying the outputs costs more than the operator (see `roll`). Where
         the length is free, from 128 units on. In dynamic range quantisation the same holds, but below 64 units the
         operator stays, whose file has a third of the bytes. The operator takes the rows of a batch one by one, so plain
-        steps gain more there. Full integers know the operator alone.
-        `zoo/benchmarks/results/forms.csv` has every form at every length; batch 1, D=64, one thread of an x86
-        server, µs of the fused operator : written out : as a `WHILE` in blocks:
+        steps gain more there; a mask costs them more. Full integers know the operator alone.
+        `zoo/benchmarks/results/forms.csv` has every form at every length; batch 1, D=64, one thread of an x86 server,
+        µs of the fused operator : written out : as a `WHILE` in blocks:
 
             T                        20                 50                   200           1600
-            float32   H=64     70 :  34 :  49    168 :   90 : 108     659 : 1201 :  484    5327 :  5385
-                      H=256   637 : 766 : 306   1559 : 2842 : 780    6265 : 10548 : 4159  49033 : 39998
-            dynamic   H=64     55 :  20 :  40    134 :   55 :  76     538 :         287    4302 :  4192
-                      H=256   338 :  97 : 125    833 :  280 : 289    3300 :        1215   28326 : 18079
+            float32   H=64     72 :  36 :  51    170 :   86 : 155    738 :   806 :  654    5468 :  5873
+                      H=256   831 : 479 : 358   2078 : 2631 : 825   6565 : 14696 : 4573   62599 : 54076
+            dynamic   H=64     54 :  20 :  40    133 :   73 :  75    603 :   626 :  475    4362 :  4607
+                      H=256   340 :  98 : 130   1181 :  362 : 367   5650 :  5666 : 1870   40360 : 23668
         """
         if self.integers or (self.dynamic and units < 64):
             return False

@@ -27,8 +27,8 @@ class OnnxExecutor(Executor):
     side, where the file holds a GRU: ONNX Runtime divides the rows of an LSTM among its threads, but the products of a
     GRU step by step, and waits at each. On two threads a GRU of B=32, T=100, D=64, H=128 takes 7.7 ms whole and 3.9 ms
     in parts, one of B=64, T=50, D=256, H=512 takes 50 and 43 ms.
-    Only float files of this project are parted, whose inputs and outputs all have the batch first, and the first time
-    the whole runs beside the parts: rows that turn out to depend on one another are never parted again.
+    Only files of this project are parted that compute in float, whose inputs and outputs all have the batch first, and
+    the first time the whole runs beside the parts: rows that turn out to depend on one another are never parted again.
     Threads are set here, never when the module is imported.
     `provider` is an execution provider of the installed onnxruntime, for example "cpu" or "cuda"; the default is "cpu".
     Safe to call from several threads at once.
@@ -57,9 +57,9 @@ class OnnxExecutor(Executor):
         self.signature = face.described(found, self.metadata, str(path))
         self._outputs = list(self.signature.output_names)
         self._threads = options.intra_op_num_threads
-        floats = self.metadata is not None and self.metadata.quantize in (None, "float16")
-        gru = "GRU" in properties.get(manifest.OPERATORS_KEY, "").split(",")
-        self._rows_part = gru and floats and self._threads > 1 and _batch_first(self.signature)
+        kinds = properties.get(manifest.OPERATORS_KEY, "").split(",")
+        alone = self.metadata is not None and not any(kind.startswith(manifest.RANGED) for kind in kinds)
+        self._rows_part = "GRU" in kinds and alone and self._threads > 1 and _batch_first(self.signature)
         self._rows_compared = False
 
     def run_checked(self, arrays: Arrays) -> Arrays:

@@ -71,8 +71,18 @@ def test_what_onnx_runtime_parts_itself_runs_whole(tmp_path, parts):
     assert parts == []
 
 
+def test_a_quantised_file_that_computes_in_float_is_parted(tmp_path, parts):
+    model = keras.Sequential([keras.Input((None, 3), name="x"), keras.layers.GRU(32, name="y")], name="stored")
+    file = export.to_onnx(model, tmp_path / "stored.onnx", quantize="dynamic", check=False).path
+    x = RNG.standard_normal((16, 6, 3)).astype("float32")
+    whole, parted = (runtime.load(file, threads=threads).run({"x": x})["y"] for threads in (1, 2))
+    np.testing.assert_allclose(parted, whole, atol=1e-6)
+    assert parts == [8]
+
+
 def test_a_quantised_file_measures_the_range_of_the_whole_batch(tmp_path, parts):
-    file = export.to_onnx(gru(), tmp_path / "rows.onnx", quantize="dynamic", check=False).path
+    layers = [keras.Input((None, 3), name="x"), keras.layers.GRU(32), keras.layers.Dense(32, name="y")]
+    file = export.to_onnx(keras.Sequential(layers), tmp_path / "ranged.onnx", quantize="dynamic", check=False).path
     runtime.load(file, threads=2).run({"x": X})
     assert parts == []
 

@@ -235,9 +235,10 @@ def test_a_fused_file_gives_the_same_answer_again_without_any_reset(tmp_path):
 
 def test_short_recurrences_are_unrolled_and_long_or_large_ones_loop():
     target = TFLiteTarget()
-    assert target.unrolls(20, 32 * 96) and target.unrolls(1, 2**18)
-    assert not target.unrolls(21, 1) and not target.unrolls(20, 2**18) and not target.unrolls(None)
-    assert TFLiteTarget("dynamic").unrolls(16, 2**18) and not target.unrolls(16, 2**18)
+    assert target.unrolls(50, 32 * 96) and target.unrolls(6, 2**18) and target.unrolls(20)
+    assert not target.unrolls(51, 1) and not target.unrolls(7, 2**18) and not target.unrolls(21)
+    assert not target.unrolls(None, 1) and not target.unrolls(None)
+    assert TFLiteTarget("dynamic").unrolls(24, 2**18)
 
 
 def test_the_file_carries_the_manifest_under_the_projects_key(tmp_path):

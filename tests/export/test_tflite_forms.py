@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
+from export.check import ALLOWED
 from export.lowering.tflite import TFLiteTarget, _block_sizes
 from tests.export.tflite_parity import (
     FUSED,
@@ -19,9 +20,10 @@ from tests.export.tflite_parity import (
 
 FORMS = {  # (steps, units): what is in the file; see the table of `TFLiteTarget.outruns`
     (6, 4): "unrolled",
-    (20, 64): "unrolled",
-    (21, 64): "WHILE",
-    (5, 256): "WHILE",  # its kernels, one for each step, are beyond 4 MiB
+    (50, 64): "unrolled",
+    (51, 64): "WHILE",
+    (6, 256): "unrolled",
+    (7, 256): "WHILE",  # its kernels, one for each step, are beyond 6 MiB
     (400, 32): "WHILE",
     (401, 32): FUSED,
     (800, 64): "WHILE",
@@ -56,12 +58,12 @@ def test_quantised_weights_of_a_small_lstm_keep_the_smaller_file(quantize, units
 
 
 def test_plain_steps_in_dynamic_range_keep_no_state_in_the_file(tmp_path):
-    model = model_of(lambda x: layers.LSTM(64, return_sequences=True)(x), 30)
+    model = model_of(lambda x: layers.LSTM(64, return_sequences=True)(x), 60)
     path, source, found = written(model, tmp_path, quantize="dynamic")
-    feeds = arrays(steps=30)
+    feeds = arrays(steps=60)
     (want,) = keras_outputs(model, source, feeds).values()
     first, second = run(path, feeds, reset=False)
-    np.testing.assert_allclose(*first.values(), want, rtol=0, atol=0.05)
+    assert np.sqrt(np.mean((next(iter(first.values())) - want) ** 2)) < ALLOWED["dynamic"]
     np.testing.assert_array_equal(*first.values(), *second.values())
     assert form(found.operators) == "WHILE" and not found.notes
 
@@ -92,7 +94,8 @@ def test_files_in_full_integers_are_fused_whatever_is_fast_here():
 @pytest.mark.parametrize(
     "steps", [21, 24, 26, 37, 258]
 )  # one step, and blocks of 4, 3, 5, 6 and 16 with 0, 2, 0, 0, 1 left
-def test_a_loop_in_blocks_takes_every_step_once(steps, backwards, tmp_path):
+def test_a_loop_in_blocks_takes_every_step_once(steps, backwards, tmp_path, monkeypatch):
+    monkeypatch.setattr("export.lowering.tflite.UNROLLED_STEPS", 20)
     model = model_of(lambda x: layers.GRU(4, return_sequences=True, go_backwards=backwards)(x), steps)
     difference, operators = worst_difference(model, tmp_path, arrays(steps=steps))
     assert difference < TOLERANCE and operators["WHILE"] == 1 + bool((steps - 1) % max(_block_sizes(steps)))

@@ -9,16 +9,17 @@ from zoo.errors import ParityError
 LSTM = Case("lstm", None, 1, 6, False, 3, 4)
 
 
-def row(form, p50_us, taken, case=LSTM):
-    facts = {"chosen": taken, "bytes": 1000, "difference": "1e-07", "p50_us": p50_us}
+def row(form, p50_us, case=LSTM):
+    facts = {"bytes": 1000, "difference": "1e-07", "p50_us": p50_us}
     conditions = {"threads": 1, "rounds": 5, "device": "a processor", "versions": "keras 3"}
     return {**case._asdict(), "quantize": case.quantize or "float32", "form": form, **facts, **conditions}
 
 
+FREE, LONG = LSTM._replace(free=True), LSTM._replace(steps=401, units=64, quantize="dynamic")
 ROWS = [
-    *(row("fused", 10.0, False), row("unrolled", 4.0, True), row("WHILE", 8.0, False)),
-    *(row("fused", 30.0, False, LSTM._replace(free=True)), row("WHILE", 36.0, True, LSTM._replace(free=True))),
-    row("WHILE", 7.0, True, Case("gru", "dynamic", 8, 50, False, 3, 128)),
+    *(row("fused", 10.0), row("unrolled", 4.0), row("WHILE", 8.0)),
+    *(row("fused", 36.0, FREE), row("WHILE", 30.0, FREE)),
+    *(row("fused", 70.0, LONG), row("WHILE", 50.0, LONG)),
 ]
 
 
@@ -37,7 +38,7 @@ def test_every_form_a_layer_can_take_agrees_with_keras_and_has_a_time():
         *(("lstm", form) for form in ("fused", "WHILE")),
         *(("gru", form) for form in ("unrolled", "WHILE")),
     ]
-    assert [row["form"] for row in rows if row["chosen"]] == ["unrolled", "fused", "unrolled"]
+    assert [forms.loss(found)[0] for found in forms.by_case(rows)] == ["unrolled", "fused", "unrolled"]
     assert all(row["p50_us"] > 0 and row["bytes"] > 0 for row in rows)
     assert all(float(row["difference"]) < (1e-5 if row["quantize"] == "float32" else 0.05) for row in rows)
 
@@ -52,8 +53,8 @@ def test_a_form_that_disagrees_is_not_timed(monkeypatch):
 def test_the_table_holds_the_form_of_the_exporter_against_the_fastest(tmp_path):
     assert forms.table(ROWS) == [
         ("LSTM", "float32", "1", "4", "6", "10", "4", "8", "unrolled", "1.00×"),
-        ("LSTM", "float32", "1", "4", "6, free", "30", "–", "36", "WHILE", "1.20×"),
-        ("GRU", "dynamic", "8", "128", "50", "–", "–", "7", "WHILE", "1.00×"),
+        ("LSTM", "float32", "1", "4", "6, free", "36", "–", "30", "fused", "1.20×"),
+        ("LSTM", "dynamic", "1", "64", "401", "70", "–", "50", "WHILE", "1.00×"),
     ]
     assert len(forms.table(ROWS)[0]) == len(forms.COLUMNS)
     assert forms.summary(ROWS) == (
@@ -64,15 +65,9 @@ def test_the_table_holds_the_form_of_the_exporter_against_the_fastest(tmp_path):
 
 
 def test_the_rule_of_the_exporter_is_the_one_that_was_measured():
-    """Small files of few units keep the operator, and 4 MiB are the most that copies of a kernel may take."""
+    """Small quantised files keep the operator, for their size; else few forms are a third slower than the fastest."""
     rows = results.read("forms")
-    for case in forms.cases():
-        named = {**case._asdict(), "quantize": case.quantize or "float32"}
-        taken = [row["form"] for row in rows if row["chosen"] == "True" and _is(row, named)]
-        assert taken == [forms.chosen(case)], case
-    losses = [forms.loss(found)[1] for found in forms.by_case(rows)]
-    assert sorted(losses)[len(losses) // 2] == 1.0
-
-
-def _is(row, named):
-    return all(row[name] == str(value) for name, value in named.items())
+    assert {forms.case_of(row) for row in rows} == set(forms.cases())
+    found = [(forms.case_of(next(iter(group.values()))), forms.loss(group)[1]) for group in forms.by_case(rows)]
+    losses = sorted(loss for case, loss in found if case.units >= 64 or not case.quantize)
+    assert losses[len(losses) // 2] == 1.0 and losses[int(0.95 * len(losses))] < 4 / 3

@@ -96,7 +96,6 @@ def _of(case: Case, rounds: int) -> list[dict[str, Any]]:
         {
             **named,
             "form": form,
-            "chosen": form == chosen(case),
             "bytes": size[form],
             "difference": f"{differences[form]:.1e}",
             "p50_us": round(1e6 * float(np.median(seconds[form])), 1),
@@ -123,7 +122,7 @@ def _written(model: Any, case: Case, form: str, path: Path) -> Path:
         def outruns(self, units: int, steps: int | None) -> bool:
             return form != "fused"
 
-        def unrolls(self, steps: int | None, weights: int = 0) -> bool:
+        def unrolls(self, steps: int | None, weights: int | None = None) -> bool:
             return form == "unrolled"
 
     tracer = Tracer(Forced(case.quantize))
@@ -148,17 +147,24 @@ def _call(path: Path, array: np.ndarray) -> timing.Call:
     return call
 
 
+def case_of(row: Mapping[str, Any]) -> Case:
+    """The case of a row as it is measured, or as a CSV file gives it back."""
+    quantize = None if row["quantize"] == "float32" else str(row["quantize"])
+    batch, steps, features, units = (int(row[name]) for name in ("batch", "steps", "features", "units"))
+    return Case(str(row["cell"]), quantize, batch, steps, str(row["free"]) == "True", features, units)
+
+
 def by_case(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Mapping[str, Any]]]:
     """The rows of each case, by form."""
-    found: dict[tuple[str, ...], dict[str, Mapping[str, Any]]] = {}
+    found: dict[Case, dict[str, Mapping[str, Any]]] = {}
     for row in rows:
-        found.setdefault(tuple(str(row[name]) for name in Case._fields), {})[row["form"]] = row
+        found.setdefault(case_of(row), {})[row["form"]] = row
     return list(found.values())
 
 
 def loss(forms: Mapping[str, Mapping[str, Any]]) -> tuple[str, float]:
     """The form that the exporter takes, and how many times as long as the fastest one it takes."""
-    taken = next(form for form, row in forms.items() if str(row["chosen"]) == "True")
+    taken = chosen(case_of(next(iter(forms.values()))))
     return taken, float(forms[taken]["p50_us"]) / min(float(row["p50_us"]) for row in forms.values())
 
 

@@ -80,6 +80,8 @@ def _kept(rows: Rows, changed: str) -> str:
 def forms_by_length(rows: Rows, path: Path) -> Path:
     """A panel a cell and kind of weights, at 128 units and batch 1: µs a step against steps, a line a form, which is
     dashed where the length is free; a ring around what the exporter takes."""
+    from zoo.benchmarks.forms import case_of, chosen
+
     rows = [row for row in rows if str(row["batch"]) == "1"]
     units = 128 if any(str(row["units"]) == "128" for row in rows) else max(int(row["units"]) for row in rows)
     rows = [row for row in rows if int(row["units"]) == units]
@@ -95,7 +97,7 @@ def forms_by_length(rows: Rows, path: Path) -> Path:
                 if points:
                     dashes = "--" if free == "True" else "-"
                     panel.plot(*zip(*points, strict=True), dashes, marker="o", markersize=4, color=colour, label=label)
-        taken = [(int(row["steps"]), row) for row in found if str(row["chosen"]) == "True"]
+        taken = [(int(row["steps"]), row) for row in found if row["form"] == chosen(case_of(row))]
         heights = [float(row["p50_us"]) / steps for steps, row in taken]
         ring = {"markersize": 10, "markerfacecolor": "none", "color": "#333333", "label": "what the exporter takes"}
         panel.plot([steps for steps, _ in taken], heights, "o", **ring)
