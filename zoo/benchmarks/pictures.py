@@ -101,7 +101,8 @@ def forms_by_length(rows: Rows, path: Path) -> Path:
         heights = [float(row["p50_us"]) / steps for steps, row in taken]
         ring = {"markersize": 10, "markerfacecolor": "none", "color": "#333333", "label": "what the exporter takes"}
         panel.plot([steps for steps, _ in taken], heights, "o", **ring)
-        _logarithmic(panel, "steps", "µs a step", sorted({int(row["steps"]) for row in found}))
+        fixed = [row for row in found if str(row["free"]) == "False"]
+        _logarithmic(panel, "steps", "µs a step", sorted({int(row["steps"]) for row in fixed}))
         panel.set_title(f"{cell.upper()}({units}) in TFLite, {weights}, one thread")
     return _saved(figure, panels, path)
 
