@@ -109,7 +109,7 @@ page differs from the matrix.
 - **native**: the format's own recurrent operator, as many as are named. Masks become sequence lengths, exact for any
   pattern.
 - **built-in**: other operators that every runtime of the format has. In TFLite two `WHILE`s for a recurrence, one of
-  blocks of steps and one of the steps left over, or, for at most 20 steps of a fixed length, the steps written out;
+  blocks of steps and one of the steps left over, or, for at most 50 steps of a fixed length, the steps written out;
   never an operator of the Select TF library. A SavedModel holds TensorFlow's own operators, and runs without Keras and
   without a GPU.
 - **fallback**: the layer's own cell step by step: right but slow, with a note that names the layer.

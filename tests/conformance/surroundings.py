@@ -177,8 +177,8 @@ SURROUNDINGS: dict[str, tuple[Feature, ...]] = {
     ),
     "shapes": (
         Feature("5 steps, `GRU`", lambda: chain(layers.GRU(H), shape=(5, FEATURES)), onnx(GRU=1), loops(0)),
-        Feature("30 steps, `GRU`", lambda: chain(layers.GRU(H), shape=(30, FEATURES)), onnx(GRU=1), loops()),
-        Feature("30 steps, `LSTM`", lambda: chain(layers.LSTM(H), shape=(30, FEATURES)), onnx(LSTM=1), loops()),
+        Feature("60 steps, `GRU`", lambda: chain(layers.GRU(H), shape=(60, FEATURES)), onnx(GRU=1), loops()),
+        Feature("60 steps, `LSTM`", lambda: chain(layers.LSTM(H), shape=(60, FEATURES)), onnx(LSTM=1), loops()),
         Feature(
             "one step",
             lambda: chain(BI(LSTM(H, **SEQUENCES)), GRU(H), shape=(1, FEATURES)),
