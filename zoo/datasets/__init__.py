@@ -42,6 +42,7 @@ _ALL = {
         *multi30k.DATASETS,
         ptb.DATASET,
         sst2.DATASET,
+        sst2.PIECES,
         surnames.DATASET,
         tiny_shakespeare.DATASET,
         pm25.DATASET,

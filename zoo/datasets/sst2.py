@@ -7,13 +7,18 @@ Official split: 6,920 to train on, 872 to validate, 1,821 to test. The treebank 
 import gzip
 import re
 from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zoo.datasets import imdb
+from zoo.datasets import imdb, minilm
 from zoo.datasets.base import Dataset, RemoteFile, Split, Splits, download, mirrored
 from zoo.features import text
 from zoo.spec import DatasetRef
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 LABELS = imdb.LABELS
 _ADDRESS = "https://raw.githubusercontent.com/clairett/pytorch-sentiment-classification/master/data/SST2"
@@ -56,24 +61,30 @@ def parse(lines: Iterable[str]) -> list[tuple[str, int]]:
 
 def load() -> Splits:
     """x int32 [N, T], the tokens of IMDb, padded with 0; y int32 [N], an index into `LABELS`."""
-    return Splits(*(_split(read(part)) for part in ("train", "dev", "test")))
+    return _splits(imdb.tokenizer())
 
 
-def _split(part: list[tuple[str, int]]) -> Split:
+def load_pieces() -> Splits:
+    """The same with the word pieces of MiniLM as tokens."""
+    return _splits(minilm.tokenizer())
+
+
+def _splits(tokenizer: "Tokenizer") -> Splits:
+    return Splits(*(_split(tokenizer, read(part)) for part in ("train", "dev", "test")))
+
+
+def _split(tokenizer: "Tokenizer", part: list[tuple[str, int]]) -> Split:
     sentences, labels = zip(*part, strict=True)
-    return Split(text.encode(imdb.tokenizer(), sentences), np.array(labels, "int32"))
+    return Split(text.encode(tokenizer, sentences), np.array(labels, "int32"))
 
 
-DATASET = Dataset(
-    DatasetRef(
-        name="sst2",
-        title="Stanford Sentiment Treebank, two classes, sentences",
-        url="https://nlp.stanford.edu/sentiment/",
-        licence="no explicit licence; research use",
-        citation="Socher, Perelygin, Wu, Chuang, Manning, Ng, Potts: Recursive Deep Models for Semantic "
-        "Compositionality Over a Sentiment Treebank, EMNLP 2013",
-    ),
-    LABELS,
-    load,
-    imdb.tokenizer,
+_REF = DatasetRef(
+    name="sst2",
+    title="Stanford Sentiment Treebank, two classes, sentences",
+    url="https://nlp.stanford.edu/sentiment/",
+    licence="no explicit licence; research use",
+    citation="Socher, Perelygin, Wu, Chuang, Manning, Ng, Potts: Recursive Deep Models for Semantic "
+    "Compositionality Over a Sentiment Treebank, EMNLP 2013",
 )
+DATASET = Dataset(_REF, LABELS, load, imdb.tokenizer)
+PIECES = Dataset(replace(_REF, name="sst2_pieces"), LABELS, load_pieces, minilm.tokenizer)

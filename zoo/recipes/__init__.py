@@ -42,6 +42,7 @@ _NAMES = (
     "lstm.shakespeare",
     "lstm_autoencoder.ecg5000",
     "lstm_stream.kws",
+    "minilm.sst2",
     "simple_rnn.adding",
     "stacked_lstm.fsdd",
     "stacked_lstm.har",
