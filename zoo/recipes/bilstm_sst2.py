@@ -57,7 +57,8 @@ RECIPE = Recipe(
     start=start,
     augment=augment,
     card=CardText(
-        summary="The bidirectional LSTM of bilstm.imdb, trained on for single sentences by a transformer's answers.",
+        summary="The bidirectional LSTM of bilstm.imdb, trained on for single sentences; its teacher is a transformer, "
+        "all-MiniLM-L6-v2 (Apache 2.0).",
         intended_use="Tell whether an English sentence about a film speaks for it or against it.",
         limits=(
             "Trained on sentences of film critics: there is no neutral answer.",
